@@ -1,0 +1,1 @@
+"""TOML and environment to one frozen Settings; the only reader of os.environ."""

@@ -1,0 +1,142 @@
+"""The laws of a well-formed thread log, checked in every golden and property test and by `codewhale store check`.
+
+A turn starts once and ends once; at most one turn is open; items start inside their turn and end exactly once before it
+ends; a delta belongs to a started, unfinished item; a finished item holds its whole content; a request is resolved at
+most once, and before its turn ends; `seq` strictly increases. Items of `BORN_FINISHED` kinds may skip `item.started`.
+"""
+
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct, field
+
+from codewhale.domain import events as e
+from codewhale.domain.records import Item
+
+_Report = Callable[[str], None]
+
+BORN_FINISHED = frozenset({"user_message", "status", "error"})
+
+
+class _Book(Struct, kw_only=True):
+    broken: list[str] = field(default_factory=list[str])
+    seq: int = 0
+    started: bool = False
+    turns: dict[str, bool] = field(default_factory=dict[str, bool])
+    items: dict[str, bool] = field(default_factory=dict[str, bool])
+    item_turn: dict[str, str] = field(default_factory=dict[str, str])
+    requests: dict[str, bool] = field(default_factory=dict[str, bool])
+    open_turn: str | None = None
+
+
+def violations(events: Iterable[e.Event], *, complete: bool = True) -> list[str]:
+    """Every broken law, in words with the `seq`; empty when well-formed. `events` are one thread's, in order, from its
+    first. With `complete=False` open turns, items and requests at the end are allowed (a log still being written)."""
+    book = _Book()
+    for event in events:
+        _check(book, event)
+    if complete:
+        book.broken += [f"turn {t} never ended" for t, is_open in book.turns.items() if is_open]
+        book.broken += [f"item {i} never ended" for i, is_open in book.items.items() if is_open]
+        book.broken += [f"request {r} never resolved" for r, is_open in book.requests.items() if is_open]
+    return book.broken
+
+
+def _check(book: _Book, event: e.Event) -> None:
+    def broken(what: str) -> None:
+        book.broken.append(f"seq {event.seq}: {what}")
+
+    if event.seq <= book.seq:
+        broken(f"seq does not increase (after {book.seq})")
+    book.seq = event.seq
+    payload = event.decode()
+    match payload:
+        case e.ThreadStarted() | e.ThreadForked():
+            if book.started:
+                broken("thread started twice")
+            book.started = True
+            if isinstance(payload, e.ThreadForked):
+                book.turns.update((t.id, False) for t in payload.turns)
+                book.items.update((i.id, False) for i in payload.items)
+        case _ if not book.started:
+            broken("first event is not thread.started or thread.forked")
+        case e.TurnStarted():
+            _turn_started(book, payload, broken)
+        case e.TurnCompleted():
+            _turn_completed(book, payload, broken)
+        case _ if event.turn_id is not None:
+            _inside_turn(book, event, payload, broken)
+        case _:
+            pass
+
+
+def _turn_started(book: _Book, payload: e.TurnStarted, broken: _Report) -> None:
+    if payload.turn.id in book.turns:
+        broken(f"turn {payload.turn.id} started twice")
+    if book.open_turn is not None:
+        broken(f"turn {payload.turn.id} started while {book.open_turn} is open")
+    book.turns[payload.turn.id] = True
+    book.open_turn = payload.turn.id
+
+
+def _turn_completed(book: _Book, payload: e.TurnCompleted, broken: _Report) -> None:
+    turn = payload.turn
+    if not book.turns.get(turn.id, False):
+        broken(f"turn {turn.id} ended without being open")
+    if turn.status in ("queued", "in_progress"):
+        broken(f"turn {turn.id} ended as {turn.status}")
+    for item_id, is_open in book.items.items():
+        if is_open and book.item_turn.get(item_id) == turn.id:
+            broken(f"turn {turn.id} ended while item {item_id} is open")
+    for request_id, is_open in book.requests.items():
+        if is_open:
+            broken(f"turn {turn.id} ended while request {request_id} is open")
+    missing = [i for i, t in book.item_turn.items() if t == turn.id and i not in turn.item_ids]
+    if missing:
+        broken(f"turn {turn.id} does not list its items {missing}")
+    book.turns[turn.id] = False
+    book.open_turn = None
+
+
+def _inside_turn(book: _Book, event: e.Event, payload: e.Payload, broken: _Report) -> None:
+    if event.turn_id != book.open_turn:
+        broken(f"{event.event} outside an open turn")
+    match payload:
+        case e.ItemStarted():
+            if payload.item.id in book.items:
+                broken(f"item {payload.item.id} started twice")
+            book.items[payload.item.id] = True
+            book.item_turn[payload.item.id] = payload.item.turn_id
+        case e.ItemCompleted() | e.ItemFailed() | e.ItemInterrupted():
+            _item_ended(book, payload.item, broken)
+        case e.ItemDelta():
+            if not book.items.get(event.item_id or "", False):
+                broken(f"delta for item {event.item_id}, which is not open")
+        case e.ApprovalRequired() | e.UserInputRequired():
+            if payload.id in book.requests:
+                broken(f"request {payload.id} opened twice")
+            book.requests[payload.id] = True
+        case e.ApprovalDecided() | e.ApprovalTimeout():
+            _resolved(book, payload.approval_id, broken)
+        case e.UserInputAnswered() | e.UserInputCanceled():
+            _resolved(book, payload.id, broken)
+        case _:
+            pass
+
+
+def _item_ended(book: _Book, item: Item, broken: _Report) -> None:
+    known = book.items.get(item.id)
+    if known is None and item.kind not in BORN_FINISHED:
+        broken(f"item {item.id} ended without having started")
+    if known is False:
+        broken(f"item {item.id} ended twice")
+    if item.status in ("queued", "in_progress"):
+        broken(f"item {item.id} ended as {item.status}")
+    book.items[item.id] = False
+    book.item_turn[item.id] = item.turn_id
+
+
+def _resolved(book: _Book, request_id: str, broken: _Report) -> None:
+    if not book.requests.get(request_id, False):
+        broken(f"request {request_id} resolved without being open")
+    book.requests[request_id] = False
+

@@ -1,0 +1,27 @@
+"""What a tool gives back, what a call may do to the world, and the verdict on it."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+Effect = Literal["read", "write", "execute", "network", "interact"]
+"""`read` changes nothing, `write` changes workspace files, `execute` runs programs, `network` leaves the machine,
+`interact` needs a person."""
+
+Verdict = Literal["allow", "ask", "deny"]
+
+
+class ToolOutput(Struct, frozen=True, kw_only=True):
+    """`text` is for the model and bounded; `metadata` is for people and programs (diffs, exit codes)."""
+
+    text: str
+    metadata: dict[str, object] | None = None
+    is_error: bool = False
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """May this call run: the verdict, the rule that gave it, and the reason in words."""
+
+    verdict: Verdict
+    rule: str
+    reason: str

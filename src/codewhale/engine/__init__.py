@@ -1,0 +1,1 @@
+"""The agent loop: turn, step, call, requests, recovery. It stays small; policies of the loop are middleware."""

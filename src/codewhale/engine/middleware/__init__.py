@@ -1,0 +1,1 @@
+"""Policies that the loop asks, one file each."""

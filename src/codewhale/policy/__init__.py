@@ -1,0 +1,1 @@
+"""May this call run? Pure functions from call and rules to a decision."""

@@ -1,0 +1,1 @@
+"""The owner of the log: commands, queries, and the client protocol that surfaces use."""

@@ -1,0 +1,54 @@
+"""The one door to the runtime for every surface: the same calls in process and over HTTP.
+
+`Runtime` implements it in the owning process, `runtime.remote.RemoteClient` over the owner's HTTP API. Errors are the tree
+of `domain/errors.py` in both: `NotFound`, `Conflict`, `InvalidInput`, `StoreError`.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from codewhale.domain.commands import NewThread, StartedTurn, ThreadPatch, TurnInput
+from codewhale.domain.events import Event
+from codewhale.domain.records import Thread, Turn
+from codewhale.domain.requests import Answer, ApprovalDecision
+from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
+
+
+class Client(Protocol):
+    """Commands and queries over threads. Whatever a command returns is durable when it returns."""
+
+    async def create_thread(self, new: NewThread) -> Thread: ...
+
+    async def update_thread(self, thread_id: str, patch: ThreadPatch) -> Thread: ...
+
+    async def resume_thread(self, thread_id: str) -> Thread: ...
+
+    async def fork_thread(self, thread_id: str) -> Thread: ...
+
+    async def start_turn(self, thread_id: str, given: TurnInput) -> StartedTurn:
+        """Begin a turn. `Conflict` when the thread has an active one: the claim is atomic."""
+        ...
+
+    async def steer(self, thread_id: str, turn_id: str, prompt: str) -> Turn: ...
+
+    async def interrupt(self, thread_id: str, turn_id: str) -> Turn: ...
+
+    async def decide(self, approval_id: str, decision: ApprovalDecision, *, remember: bool = False) -> None:
+        """Answer an approval; the first answer wins, a later one (or an unknown id) is `NotFound`."""
+        ...
+
+    async def answer(self, thread_id: str, input_id: str, answers: Sequence[Answer]) -> None:
+        """Answer a question of `request_user_input`; as with `decide`, once."""
+        ...
+
+    async def thread(self, thread_id: str) -> Thread: ...
+
+    async def threads(self, filter: ThreadFilter) -> list[Thread]: ...
+
+    async def summaries(self, filter: ThreadFilter) -> list[ThreadSummary]: ...
+
+    async def snapshot(self, thread_id: str) -> ThreadSnapshot: ...
+
+    def events(self, thread_id: str, *, after: int = 0) -> AsyncIterator[list[Event]]:
+        """Batches of the thread's events from `after` on, stored then live; ends only when the caller stops it."""
+        ...

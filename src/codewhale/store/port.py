@@ -1,0 +1,78 @@
+"""The store's port: one durable, append-only log and the read models folded from it in the same transaction.
+
+Nothing outside `store/` knows SQL. `append` may be called from any point of the event loop's thread without awaiting;
+reads are short, synchronous and see committed events only. `testing/store_kit.py` checks every implementation.
+"""
+
+from collections.abc import AsyncIterator, Generator, Sequence
+from typing import Protocol
+
+from codewhale.domain.events import Event, NewEvent
+from codewhale.domain.records import Item, Thread, Turn
+from codewhale.domain.requests import Request
+from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
+
+
+class Ticket(Protocol):
+    """Await it to know that the events are durable: the last `seq`, or the `StoreError` that stopped them."""
+
+    def __await__(self) -> Generator[object, None, int]: ...
+
+
+class Store(Protocol):
+    """The log of one data directory and its read models."""
+
+    @property
+    def latest_seq(self) -> int:
+        """The last committed `seq`; 0 when the log is empty."""
+        ...
+
+    def append(self, events: Sequence[NewEvent]) -> Ticket:
+        """Hand over events to be recorded together and in order. Raises `StoreError` if the log has failed before."""
+        ...
+
+    def read(self, thread_id: str | None, *, after: int, limit: int) -> list[Event]:
+        """Up to `limit` committed events with `seq > after`, in order; of all threads when `thread_id` is None."""
+        ...
+
+    def subscribe(self, thread_id: str | None, *, after: int) -> AsyncIterator[list[Event]]:
+        """Batches of events with `seq > after`, stored ones first, then as they are committed; never ends by itself.
+        Raises `StoreError` when the log fails."""
+        ...
+
+    def thread(self, thread_id: str) -> Thread | None: ...
+
+    def threads(self, filter: ThreadFilter) -> list[Thread]: ...
+
+    def summaries(self, filter: ThreadFilter) -> list[ThreadSummary]: ...
+
+    def snapshot(self, thread_id: str) -> ThreadSnapshot | None:
+        """The thread, its turns and items in order of creation, and the cursor, in one read transaction. An item that is
+        still open has the text of its deltas as `detail`."""
+        ...
+
+    def turn(self, turn_id: str) -> Turn | None: ...
+
+    def items(self, thread_id: str) -> list[Item]:
+        """All items of the thread, in order of creation."""
+        ...
+
+    def open_requests(self, thread_id: str | None = None) -> list[Request]: ...
+
+    def request_known(self, request_id: str) -> bool:
+        """Whether a request of this id was ever opened."""
+        ...
+
+    def threads_with_open_turns(self) -> list[str]:
+        """Ids of the threads whose last turn has not ended (what recovery has to look at)."""
+        ...
+
+    def put_blob(self, content: bytes) -> str:
+        """Keep a large output durably; the answer is its sha256 in hex. The same content is kept once."""
+        ...
+
+    def get_blob(self, digest: str) -> bytes | None: ...
+
+    def close(self) -> None:
+        """Commit what was appended, stop the writer and release the data directory."""
+        ...

@@ -1,0 +1,1 @@
+"""The command line. main.py is the entry file and loads a command's code only when it runs."""

@@ -1,0 +1,1 @@
+"""The published HTTP and SSE API."""

@@ -1,0 +1,1 @@
+"""Doubles and conformance kits, shipped so that others can test against the same promises."""

@@ -1,0 +1,43 @@
+"""What a tool is: a value with an argument type, its effects, a default rule and `run(args, ctx)`.
+
+One file per tool or tool family, each with `TOOLS = (...)`; `registry.py` lists them all. The JSON schema comes from the
+argument type: field docs are `Annotated[..., Meta(description=...)]`. Unknown arguments are an error to the model.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from codewhale.domain.requests import Answer, UserInput
+from codewhale.domain.tools import Effect, ToolOutput, Verdict
+from codewhale.workspace.files import Files
+from codewhale.workspace.processes import Processes
+
+
+class Ask(Protocol):
+    """Puts questions to the person and waits; `ToolError(not_available)` where nobody can answer."""
+
+    async def __call__(self, request: UserInput) -> tuple[Answer, ...]: ...
+
+
+class ToolContext(Struct, frozen=True, kw_only=True):
+    """All that a running tool may touch. `progress` shows text to people while the tool runs; it never blocks."""
+
+    files: Files
+    processes: Processes
+    progress: Callable[[str], None]
+    ask: Ask
+
+
+class Tool(Struct, frozen=True, kw_only=True):
+    """A capability. `default` is the verdict where no rule says otherwise; `describe` makes the one line that a person
+    sees in an approval. `arguments` must be a msgspec struct with `forbid_unknown_fields`."""
+
+    name: str
+    description: str
+    arguments: type[Struct]
+    effects: frozenset[Effect]
+    default: Verdict
+    run: Callable[[Any, ToolContext], Awaitable[ToolOutput]]
+    describe: Callable[[Any], str] | None = None

@@ -1,0 +1,1 @@
+"""The tree worked on: files inside the root, processes, ignore rules."""
