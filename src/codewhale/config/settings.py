@@ -1,0 +1,118 @@
+"""Settings: everything a person can configure, as one frozen value (`config.load.load` makes it).
+
+Invariant: every leaf has an effect and a line in docs/configuration.md. Nothing here reads files or the environment.
+"""
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+from codewhale.domain.messages import Effort
+
+KeySource = Literal["env", "config", "missing"]
+ApprovalPolicy = Literal["on-request", "auto", "never"]
+"""`on-request` asks a person, `auto` allows what would be asked, `never` denies it at once."""
+
+DEFAULT_CORS_ORIGINS = (
+    "http://localhost:3000",
+    "http://127.0.0.1:3000",
+    "http://localhost:1420",
+    "http://127.0.0.1:1420",
+    "tauri://localhost",
+)
+
+
+class Secret:
+    """A value that must not be shown: `reveal` is the only way to it, and no encoder accepts it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself, for the one place that sends it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(hidden)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """Where model calls of one provider go and with what. `api_key_env` are the variables that may hold the key, first
+    one first; `needs_key` is false for endpoints that take none."""
+
+    provider: str
+    model: str
+    base_url: str
+    api_key: Secret | None = None
+    api_key_source: KeySource = "missing"
+    api_key_env: tuple[str, ...] = ()
+    needs_key: bool = True
+    http_headers: dict[str, str] = field(default_factory=dict[str, str])
+
+
+class Retry(Struct, frozen=True, kw_only=True):
+    """How a failed model call is repeated; delays are in seconds. `max_retries` counts the repeats."""
+
+    enabled: bool = True
+    max_retries: int = 3
+    initial_delay: float = 1.0
+    max_delay: float = 60.0
+    exponential_base: float = 2.0
+
+
+class Stream(Struct, frozen=True, kw_only=True):
+    """Seconds a model's stream may take to open, and to be silent once it is open."""
+
+    open_timeout: float = 45.0
+    idle_timeout: float = 300.0
+
+
+class RuntimeApi(Struct, frozen=True, kw_only=True):
+    """The HTTP surface: origins allowed for browsers (defaults included) and the token, when one is configured."""
+
+    cors_origins: tuple[str, ...] = DEFAULT_CORS_ORIGINS
+    token: Secret | None = None
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """Something in a settings file that was ignored: where, and what was probably meant."""
+
+    path: str
+    key: str
+    message: str
+    suggestion: str | None = None
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """All settings of one process. Paths are absolute. `routes` has the configured providers besides `route`, the active
+    one. `allow_shell` None means that nobody said: a surface where each command is asked may then offer the shell, one
+    that serves others may not."""
+
+    home: str
+    config_path: str
+    config_present: bool
+    profile: str | None
+    tasks_dir: str
+    runtime_dir: str
+    automations_dir: str
+    workspace: str
+    route: Route
+    routes: dict[str, Route] = field(default_factory=dict[str, Route])
+    reasoning_effort: Effort | None = None
+    allow_shell: bool | None = None
+    mode: str = "agent"
+    approval_policy: ApprovalPolicy = "on-request"
+    max_steps: int = 100
+    retry: Retry = Retry()
+    stream: Stream = Stream()
+    runtime_api: RuntimeApi = RuntimeApi()
+    allow_insecure_http: bool = False
+    problems: tuple[Problem, ...] = ()
