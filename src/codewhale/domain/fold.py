@@ -11,18 +11,19 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from codewhale.domain import events as e
-from codewhale.domain.records import Item, Thread, Turn
+from codewhale.domain.records import Item, Thread, Turn, Usage, add_usage
 from codewhale.domain.requests import Request
 
 
 class ThreadView(Struct, kw_only=True):
-    """Everything that a thread's events say: its record, turns and items in order of creation, what is open."""
+    """Everything that a thread's events say: its record, turns and items in order of creation, what is open, usage by turn id."""
 
     thread: Thread | None = None
     turns: dict[str, Turn] = field(default_factory=dict[str, Turn])
     items: dict[str, Item] = field(default_factory=dict[str, Item])
     live_text: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     requests: dict[str, Request] = field(default_factory=dict[str, Request])
+    usage: dict[str, Usage] = field(default_factory=dict[str, Usage])
     seq: int = 0
 
     @property
@@ -66,6 +67,8 @@ def apply(view: ThreadView, event: e.Event) -> None:
         _item(view, event, payload)
     elif isinstance(payload, _REQUEST):
         _request(view, event, payload)
+    elif isinstance(payload, e.StepCompleted) and payload.usage is not None and event.turn_id is not None:
+        view.usage[event.turn_id] = add_usage(view.usage.get(event.turn_id), payload.usage)
 
 
 _THREAD = (e.ThreadStarted, e.ThreadUpdated, e.ThreadForked, e.CoherenceChanged)

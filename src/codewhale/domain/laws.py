@@ -139,4 +139,3 @@ def _resolved(book: _Book, request_id: str, broken: _Report) -> None:
     if not book.requests.get(request_id, False):
         broken(f"request {request_id} resolved without being open")
     book.requests[request_id] = False
-

@@ -19,6 +19,10 @@ class Clock(Protocol):
         """The wall clock as `2026-01-31T23:59:59.123Z`."""
         ...
 
+    def later(self, seconds: float) -> str:
+        """The wall clock `seconds` from now."""
+        ...
+
     def monotonic(self) -> float:
         """Seconds that never go backwards."""
         ...
@@ -35,6 +39,9 @@ class SystemClock:
 
     def now(self) -> str:
         return timestamp(time.time())
+
+    def later(self, seconds: float) -> str:
+        return timestamp(time.time() + seconds)
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -4,7 +4,7 @@
 of `domain/errors.py` in both: `NotFound`, `Conflict`, `InvalidInput`, `StoreError`.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from codewhale.domain.commands import NewThread, StartedTurn, ThreadPatch, TurnInput
@@ -49,6 +49,6 @@ class Client(Protocol):
 
     async def snapshot(self, thread_id: str) -> ThreadSnapshot: ...
 
-    def events(self, thread_id: str, *, after: int = 0) -> AsyncIterator[list[Event]]:
+    def events(self, thread_id: str, *, after: int = 0) -> AsyncGenerator[list[Event], None]:
         """Batches of the thread's events from `after` on, stored then live; ends only when the caller stops it."""
         ...

@@ -4,7 +4,7 @@ Nothing outside `store/` knows SQL. `append` may be called from any point of the
 reads are short, synchronous and see committed events only. `testing/store_kit.py` checks every implementation.
 """
 
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from typing import Protocol
 
 from codewhale.domain.events import Event, NewEvent
@@ -35,7 +35,7 @@ class Store(Protocol):
         """Up to `limit` committed events with `seq > after`, in order; of all threads when `thread_id` is None."""
         ...
 
-    def subscribe(self, thread_id: str | None, *, after: int) -> AsyncIterator[list[Event]]:
+    def subscribe(self, thread_id: str | None, *, after: int) -> AsyncGenerator[list[Event], None]:
         """Batches of events with `seq > after`, stored ones first, then as they are committed; never ends by itself.
         Raises `StoreError` when the log fails."""
         ...

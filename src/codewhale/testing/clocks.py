@@ -23,6 +23,10 @@ class ManualClock:
         self._millis += self._tick
         return timestamp(whole)[:-4] + f"{rest:03d}Z"
 
+    def later(self, seconds: float) -> str:
+        whole, rest = divmod(self._millis + round(seconds * 1000), 1000)
+        return timestamp(whole)[:-4] + f"{rest:03d}Z"
+
     def monotonic(self) -> float:
         """Seconds since the clock was made."""
         return (self._millis - self._begun) / 1000

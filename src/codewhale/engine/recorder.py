@@ -1,0 +1,299 @@
+"""Writes one turn into the log: the only place that makes item and turn events.
+
+Every method is synchronous, so an item can be closed wherever control leaves. Deltas are coalesced (30 ms or 1 KiB) and
+flushed before their item ends, so that the deltas of an item add up to its detail. Whatever is still open when the turn
+ends is closed by `finish`: nothing can stay open for ever.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+from msgspec.structs import replace
+
+from codewhale.domain import events as e
+from codewhale.domain.records import (
+    SCHEMA_VERSION,
+    DeltaKind,
+    Item,
+    ItemKind,
+    Status,
+    ToolCall,
+    Turn,
+    Usage,
+    add_usage,
+    summarize,
+)
+from codewhale.engine.ports import Ports
+from codewhale.store.port import Ticket
+
+COALESCE_SECONDS = 0.03
+COALESCE_CHARS = 1024
+PROGRESS_CHARS = 256 * 1024
+"""Most characters of progress that one tool call may put into the log; its result is bounded elsewhere."""
+
+
+class TurnRecorder:
+    """The turn's events, in order, and what is open of it."""
+
+    def __init__(self, ports: Ports, turn: Turn) -> None:
+        self.ports = ports
+        self._turn = turn
+        self._item_ids: list[str] = list(turn.item_ids)
+        self._open: dict[str, OpenItem] = {}
+        self._requests: dict[str, Callable[[str], e.Payload]] = {}
+        self._calls: set[str] = set()
+        self._steers = 0
+        self._usage: Usage | None = None
+        self._began = ports.clock.monotonic()
+        self.step = 0
+
+    @property
+    def turn(self) -> Turn:
+        """The turn's record as of now."""
+        return replace(
+            self._turn, item_ids=tuple(self._item_ids), steer_count=self._steers, usage=self._usage or self._turn.usage
+        )
+
+    def append(self, payload: e.Payload, *, item_id: str | None = None) -> Ticket:
+        """Record one event of this turn."""
+        return self.append_all([(payload, item_id)])
+
+    def append_all(self, payloads: list[tuple[e.Payload, str | None]]) -> Ticket:
+        """Record several events of this turn together."""
+        now = self.ports.clock.now()
+        return self.ports.store.append(
+            [
+                e.NewEvent(
+                    timestamp=now,
+                    thread_id=self._turn.thread_id,
+                    turn_id=self._turn.id,
+                    item_id=item_id,
+                    payload=payload,
+                )
+                for payload, item_id in payloads
+            ]
+        )
+
+    def begin(self, user_item: Item) -> Ticket:
+        """`turn.started` with the user's message: the events a client is told about at once."""
+        self._item_ids.append(user_item.id)
+        return self.append_all(
+            [
+                (e.TurnStarted(turn=self.turn), None),
+                (e.ItemStarted(item=user_item), user_item.id),
+                (e.ItemCompleted(item=user_item), user_item.id),
+                (e.TurnLifecycle(status="in_progress"), None),
+            ]
+        )
+
+    def steer(self, text: str) -> tuple[Item, Ticket]:
+        """Record more input; the model sees it after the step under way."""
+        self._steers += 1
+        item = self.user_item(text, step=self.step)
+        self._item_ids.append(item.id)
+        steered = e.TurnSteered(thread_id=self._turn.thread_id, turn_id=self._turn.id, input=text)
+        return item, self.append_all([(steered, item.id), (e.ItemCompleted(item=item), item.id)])
+
+    def user_item(self, text: str, *, step: int) -> Item:
+        """A user message, born finished."""
+        now = self.ports.clock.now()
+        return Item(
+            schema_version=SCHEMA_VERSION,
+            id=self.ports.ids.new("item"),
+            turn_id=self._turn.id,
+            kind="user_message",
+            status="completed",
+            summary=summarize(text),
+            artifact_refs=(),
+            detail=text,
+            started_at=now,
+            ended_at=now,
+            step=step,
+        )
+
+    def open_item(self, kind: ItemKind, *, call: ToolCall | None = None) -> "OpenItem":
+        """Start an item of the present step."""
+        item = Item(
+            schema_version=SCHEMA_VERSION,
+            id=self.ports.ids.new("item"),
+            turn_id=self._turn.id,
+            kind=kind,
+            status="in_progress",
+            summary=f"{call.name} started" if call is not None else "",
+            artifact_refs=(),
+            detail=call.arguments if call is not None else "",
+            started_at=self.ports.clock.now(),
+            step=self.step,
+            call=call,
+        )
+        self._item_ids.append(item.id)
+        if call is not None:
+            self._calls.add(call.id)
+        opened = OpenItem(self, item)
+        self._open[item.id] = opened
+        tool = None if call is None else e.ToolStart(id=call.id, name=call.name, input=_input(call.arguments))
+        opened.started = self.append(e.ItemStarted(item=item, tool=tool), item_id=item.id)
+        return opened
+
+    def note(self, text: str, *, kind: ItemKind = "status") -> None:
+        """A status or error item, born finished."""
+        status: Status = "failed" if kind == "error" else "completed"
+        item = replace(
+            self.user_item(text, step=self.step), kind=kind, status=status, summary=summarize(text), step=None
+        )
+        self._item_ids.append(item.id)
+        payload = e.ItemFailed(item=item) if kind == "error" else e.ItemCompleted(item=item)
+        self.append(payload, item_id=item.id)
+
+    def add_usage(self, usage: Usage) -> None:
+        """Count one model call's tokens into the turn."""
+        self._usage = add_usage(self._usage, usage)
+
+    def request_opened(self, request_id: str, resolution: Callable[[str], e.Payload]) -> None:
+        """Remember an open request and how to close it, given the reason, if the turn ends first."""
+        self._requests[request_id] = resolution
+
+    def request_resolved(self, request_id: str) -> None:
+        """The request has its answer in the log."""
+        self._requests.pop(request_id, None)
+
+    def closed(self, item_id: str) -> None:
+        """An item has ended."""
+        self._open.pop(item_id, None)
+
+    def begin_step(self, step: int) -> None:
+        """Items from here on belong to model call `step`."""
+        self.step = step
+        self._calls.clear()
+
+    def calls_of_step(self) -> frozenset[str]:
+        """Ids of the calls of the present step that have an item."""
+        return frozenset(self._calls)
+
+    def finish(self, status: Status, *, error: str | None = None, code: str | None = None) -> Ticket:
+        """End the turn: open requests are denied, open items interrupted, then the one terminal event."""
+        for resolution in list(self._requests.values()):
+            self.append(resolution(error or f"the turn ended: {status}"))
+        self._requests.clear()
+        for opened in list(self._open.values()):
+            opened.interrupt(error)
+        if status == "failed" and error is not None:
+            self.note(error, kind="error")
+        self._turn = replace(
+            self.turn,
+            status=status,
+            ended_at=self.ports.clock.now(),
+            duration_ms=int((self.ports.clock.monotonic() - self._began) * 1000),
+            error=error,
+            error_code=code,
+        )
+        return self.append(e.TurnCompleted(turn=self._turn))
+
+
+class OpenItem:
+    """An item that has started. Exactly one of `complete`, `fail`, `interrupt` ends it; later calls do nothing."""
+
+    def __init__(self, recorder: TurnRecorder, item: Item) -> None:
+        self.item = item
+        self.started: Ticket | None = None
+        self._recorder = recorder
+        self._pieces: list[str] = []
+        self._unsent: list[str] = []
+        self._unsent_chars = 0
+        self._progress_left = PROGRESS_CHARS
+        self._timer: asyncio.TimerHandle | None = None
+        self._ended = False
+
+    def delta(self, text: str) -> None:
+        """More text of a message."""
+        self._pieces.append(text)
+        self._queue(text)
+
+    def progress(self, text: str) -> None:
+        """What a running tool shows; not part of its result."""
+        if self._ended or self._progress_left <= 0 or not text:
+            return
+        kept = text[: self._progress_left]
+        self._progress_left -= len(kept)
+        self._queue(kept if self._progress_left > 0 else kept + "\n[further progress is not shown]\n")
+
+    def complete(self, detail: str | None = None, *, metadata: dict[str, object] | None = None) -> Item:
+        """The item ended well; `detail` defaults to the sum of the deltas."""
+        return self._end("completed", "".join(self._pieces) if detail is None else detail, metadata)
+
+    def fail(self, detail: str, *, metadata: dict[str, object] | None = None) -> Item:
+        """The item ended badly, and why."""
+        return self._end("failed", detail, metadata)
+
+    def interrupt(self, reason: str | None = None) -> Item:
+        """The item was cut off: a message keeps what it had, a call says that its outcome is not known."""
+        if self.item.call is None:
+            return self._end("interrupted", "".join(self._pieces), None)
+        why = f" ({reason})" if reason else ""
+        return self._end("interrupted", f"Interrupted before it finished{why}. Its effects, if any, are unknown.", None)
+
+    def _queue(self, text: str) -> None:
+        self._unsent.append(text)
+        self._unsent_chars += len(text)
+        if self._unsent_chars >= COALESCE_CHARS:
+            self._flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(COALESCE_SECONDS, self._flush)
+
+    def _flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._unsent and not self._ended:
+            kind: DeltaKind = "tool_call"
+            if self.item.kind in ("agent_message", "agent_reasoning"):
+                kind = "agent_message" if self.item.kind == "agent_message" else "agent_reasoning"
+            text = "".join(self._unsent)
+            self._unsent.clear()
+            self._unsent_chars = 0
+            self._recorder.append(e.ItemDelta(delta=text, kind=kind), item_id=self.item.id)
+
+    def _end(self, status: Status, detail: str, metadata: dict[str, object] | None) -> Item:
+        if self._ended:
+            return self.item
+        self._flush()
+        self._ended = True
+        self.item = replace(
+            self.item,
+            status=status,
+            summary=_summary(self.item, status, detail),
+            detail=detail,
+            metadata=metadata,
+            ended_at=self._recorder.ports.clock.now(),
+        )
+        self._recorder.closed(self.item.id)
+        payload: e.Payload
+        match status:
+            case "completed":
+                payload = e.ItemCompleted(item=self.item)
+            case "failed":
+                payload = e.ItemFailed(item=self.item)
+            case _:
+                payload = e.ItemInterrupted(item=self.item)
+        self._recorder.append(payload, item_id=self.item.id)
+        return self.item
+
+
+def _summary(item: Item, status: Status, detail: str) -> str:
+    if item.call is None:
+        return summarize(detail)
+    match status:
+        case "completed":
+            return summarize(f"{item.call.name}: {detail}")
+        case "failed":
+            return summarize(f"{item.call.name} failed: {detail}")
+        case _:
+            return f"{item.call.name} interrupted"
+
+
+def _input(arguments: str) -> object:
+    try:
+        return msgspec.json.decode(arguments)
+    except msgspec.DecodeError:
+        return arguments

@@ -1,0 +1,92 @@
+"""One model call: its stream becomes items. The calls it asks for are returned, not run."""
+
+from msgspec import Struct
+
+from codewhale.domain import events as e
+from codewhale.domain.messages import (
+    CallReady,
+    Finished,
+    FinishReason,
+    ModelRequest,
+    ReasoningDelta,
+    TextDelta,
+    UsageReported,
+    Waiting,
+)
+from codewhale.domain.records import Item, ItemKind, ToolCall, Usage
+from codewhale.engine.recorder import OpenItem, TurnRecorder
+from codewhale.llm.provider import Provider
+
+
+class StepResult(Struct, frozen=True, kw_only=True):
+    """What one model call gave: its finished items (reasoning, text), the calls in model order, why it ended."""
+
+    items: tuple[Item, ...]
+    calls: tuple[ToolCall, ...]
+    finish: FinishReason
+
+
+async def run_step(recorder: TurnRecorder, provider: Provider, request: ModelRequest) -> StepResult:
+    """Call the model once. Raises `ProviderError`; what was said before it stays open for the recorder to close."""
+    speaker = _Speaker(recorder)
+    calls: list[ToolCall] = []
+    usage: Usage | None = None
+    finish: FinishReason | None = None
+    began = recorder.ports.clock.monotonic()
+    try:
+        async for event in provider.stream(request):
+            match event:
+                case TextDelta():
+                    speaker.say("agent_message", event.text)
+                case ReasoningDelta():
+                    speaker.say("agent_reasoning", event.text)
+                case CallReady():
+                    calls.append(event.call)
+                case UsageReported():
+                    usage = event.usage
+                case Finished():
+                    finish = event.reason
+                case Waiting():
+                    recorder.note(_waiting(event))
+    finally:
+        if usage is not None:
+            recorder.add_usage(usage)
+        recorder.append(
+            e.StepCompleted(
+                step=recorder.step,
+                provider=provider.name,
+                model=request.model,
+                finish_reason=finish or "cut",
+                duration_ms=int((recorder.ports.clock.monotonic() - began) * 1000),
+                usage=usage,
+            )
+        )
+    speaker.stop()
+    return StepResult(items=tuple(speaker.items), calls=tuple(calls), finish=finish or "unknown")
+
+
+class _Speaker:
+    """Turns text and reasoning into items: one open at a time, a new one where the kind changes."""
+
+    def __init__(self, recorder: TurnRecorder) -> None:
+        self.items: list[Item] = []
+        self._recorder = recorder
+        self._open: OpenItem | None = None
+
+    def say(self, kind: ItemKind, text: str) -> None:
+        if self._open is None or self._open.item.kind != kind:
+            self.stop()
+            self._open = self._recorder.open_item(kind)
+        self._open.delta(text)
+
+    def stop(self) -> None:
+        if self._open is not None:
+            self.items.append(self._open.complete())
+            self._open = None
+
+
+def _waiting(event: Waiting) -> str:
+    return (
+        f"{event.reason}; trying again in {event.delay:.1f} s (attempt {event.attempt} of {event.attempts}). "
+        "Interrupt the turn to stop waiting."
+    )

@@ -1,0 +1,151 @@
+"""The loop of one turn: model call, its tool calls, again, until the model is done.
+
+A turn ends exactly once, in `run_turn`, as completed, failed or interrupted; the recorder closes what is open. New
+behaviour enters as loop policies, tools or item kinds, not here. After a turn that did not complete the conversation in
+memory is stale: the caller folds it anew from the log.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from codewhale.context.conversation import said, step_messages
+from codewhale.domain.errors import CodewhaleError, StoreError
+from codewhale.domain.messages import Effort, Message, ModelRequest, ToolSpec
+from codewhale.domain.records import Item, Status, ToolCall
+from codewhale.engine.call import CallRoom, run_calls
+from codewhale.engine.middleware import LoopPolicy, LoopState, Stop
+from codewhale.engine.recorder import TurnRecorder
+from codewhale.engine.step import StepResult, run_step
+from codewhale.llm.provider import Provider
+from codewhale.store.port import Ticket
+
+
+class Conversation(Struct, kw_only=True):
+    """A thread's messages as the model has seen them, growing at the end, and the call ids that are taken."""
+
+    messages: list[Message]
+    call_ids: set[str]
+
+
+class Steers(Struct, kw_only=True):
+    """Input given while the turn runs, in order, not yet in the conversation."""
+
+    items: list[Item] = field(default_factory=list[Item])
+    closed: bool = False
+
+
+class TurnSetup(Struct, frozen=True, kw_only=True):
+    """Everything a turn is run with; fixed for its length."""
+
+    provider: Provider
+    model: str
+    system: str
+    tools: tuple[ToolSpec, ...]
+    room: CallRoom
+    policies: tuple[LoopPolicy, ...]
+    max_output_tokens: int | None = None
+    effort: Effort | None = None
+
+
+class TurnEnd(Exception):
+    """The turn cannot go on: it ends as failed, with this error and code."""
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__(stop.error)
+        self.stop = stop
+
+
+async def run_turn(
+    recorder: TurnRecorder,
+    setup: TurnSetup,
+    conversation: Conversation,
+    steers: Steers,
+    interrupt_reason: Callable[[], str | None],
+) -> Ticket:
+    """Run the turn to its end and record it; the ticket is that of `turn.completed`. Cancelling the task interrupts the turn; the cancellation is swallowed when
+    `interrupt_reason` gives a reason (the turn was meant), else it goes on (the runtime is going away)."""
+    try:
+        await _steps(recorder, setup, conversation, steers)
+        return recorder.finish("completed")
+    except asyncio.CancelledError:
+        reason = interrupt_reason()
+        ticket = _abandon(recorder, steers, "interrupted", reason or "The runtime stopped.", "interrupted")
+        if reason is None:
+            raise
+        return ticket
+    except TurnEnd as end:
+        return _abandon(recorder, steers, "failed", end.stop.error, end.stop.code)
+    except StoreError:
+        raise
+    except CodewhaleError as error:
+        hint = f" {error.hint}" if error.hint else ""
+        return _abandon(recorder, steers, "failed", error.message + hint, error.code)
+    except Exception as error:  # noqa: BLE001 - boundary: a broken turn ends as failed and says so
+        return _abandon(recorder, steers, "failed", f"Internal error: {type(error).__name__}: {error}", "internal")
+
+
+def _abandon(recorder: TurnRecorder, steers: Steers, status: Status, error: str, code: str) -> Ticket:
+    steers.closed = True
+    return recorder.finish(status, error=error, code=code)
+
+
+async def _steps(recorder: TurnRecorder, setup: TurnSetup, conversation: Conversation, steers: Steers) -> None:
+    step = 0
+    while True:
+        step += 1
+        _ask(setup.policies, LoopState(step=step, usage=recorder.turn.usage))
+        conversation.messages += [said(item) for item in steers.items]
+        steers.items.clear()
+        recorder.begin_step(step)
+        result = await run_step(recorder, setup.provider, _request(setup, conversation))
+        calls = _unique(result.calls, conversation.call_ids)
+        items = await run_calls(recorder, setup.room, calls)
+        conversation.messages += step_messages([*result.items, *items])
+        if not calls and not steers.items:
+            steers.closed = True
+            _judge(recorder, result)
+            return
+
+
+def _ask(policies: tuple[LoopPolicy, ...], state: LoopState) -> None:
+    for policy in policies:
+        stop = policy.before_step(state)
+        if stop is not None:
+            raise TurnEnd(stop)
+
+
+def _request(setup: TurnSetup, conversation: Conversation) -> ModelRequest:
+    return ModelRequest(
+        model=setup.model,
+        system=setup.system,
+        messages=tuple(conversation.messages),
+        tools=setup.tools,
+        max_output_tokens=setup.max_output_tokens,
+        effort=setup.effort,
+    )
+
+
+def _unique(calls: tuple[ToolCall, ...], taken: set[str]) -> list[ToolCall]:
+    """The calls with ids that no other call of the thread has, so that results cannot be mixed up."""
+    found: list[ToolCall] = []
+    for call in calls:
+        name, number = call.id, 1
+        while name in taken:
+            number += 1
+            name = f"{call.id}_{number}"
+        taken.add(name)
+        found.append(call if name == call.id else replace(call, id=name))
+    return found
+
+
+def _judge(recorder: TurnRecorder, result: StepResult) -> None:
+    """An answer that is cut, filtered or empty is not a success that looks like one."""
+    if result.finish == "content_filter":
+        raise TurnEnd(Stop(error="The provider's content filter stopped the answer.", code="content_filter"))
+    if not any(item.kind == "agent_message" and item.detail for item in result.items):
+        raise TurnEnd(Stop(error="The model ended its turn without an answer.", code="empty_answer"))
+    if result.finish == "length":
+        recorder.note("The answer reached the model's output limit and may be cut off.")

@@ -1,0 +1,154 @@
+"""The runtime: the one owner of a data directory's log. It implements `runtime.client.Client` in this process.
+
+Commands append and wait until what they promise is durable; queries read committed state. All turns are tasks of the task
+group that the runtime was given.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+
+from msgspec.structs import replace
+
+from codewhale.domain import events as e
+from codewhale.domain.commands import NewThread, StartedTurn, ThreadPatch, TurnInput
+from codewhale.domain.errors import InvalidInput, NotFound
+from codewhale.domain.events import Event
+from codewhale.domain.fold import fold
+from codewhale.domain.ports import is_id
+from codewhale.domain.records import Thread, Turn
+from codewhale.domain.requests import Answer, ApprovalDecision
+from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
+from codewhale.engine.ports import Ports
+from codewhale.engine.recover import closing_events
+from codewhale.runtime.residents import Resident, Residents
+from codewhale.runtime.threads import Defaults, forked, new_thread, patched, wanted
+from codewhale.runtime.turns import ModelSource, Turns
+from codewhale.store.port import Store, Ticket
+
+READ_BATCH = 256
+
+
+class Runtime:
+    """Commands and queries over the threads of one data directory."""
+
+    def __init__(self, ports: Ports, defaults: Defaults, models: ModelSource, group: asyncio.TaskGroup) -> None:
+        self._ports = ports
+        self._defaults = defaults
+        self._residents = Residents(ports.store)
+        self._turns = Turns(ports, defaults, models, self._residents, group)
+
+    @property
+    def defaults(self) -> Defaults:
+        """What new threads get."""
+        return self._defaults
+
+    @property
+    def store(self) -> Store:
+        """The log, for the maintenance commands of the owner."""
+        return self._ports.store
+
+    async def create_thread(self, new: NewThread) -> Thread:
+        """A new thread, durable."""
+        now = self._ports.clock.now()
+        thread = new_thread(new, self._defaults, thread_id=self._ports.ids.new("thr"), now=now)
+        await self._record(thread, e.ThreadStarted(thread=thread))
+        self._residents.add(thread)
+        return thread
+
+    async def update_thread(self, thread_id: str, patch: ThreadPatch) -> Thread:
+        """Change settings; they hold from the next turn on. No real change records nothing."""
+        if not wanted(patch):
+            raise InvalidInput("At least one thread field is required")
+        resident = self._resident(thread_id)
+        thread, changes = patched(resident.thread, patch)
+        if changes:
+            resident.thread = replace(thread, updated_at=self._ports.clock.now())
+            await self._record(resident.thread, e.ThreadUpdated(thread=resident.thread, changes=changes))
+        return resident.thread
+
+    async def resume_thread(self, thread_id: str) -> Thread:
+        """Bring the thread into memory."""
+        return self._resident(thread_id).thread
+
+    async def fork_thread(self, thread_id: str) -> Thread:
+        """A new thread with the finished turns of this one."""
+        resident = self._resident(thread_id)
+        if resident.active is None and resident.settled is not None:
+            await resident.settled
+        snapshot = await self.snapshot(thread_id)
+        copy = forked(snapshot, self._ports.ids, now=self._ports.clock.now())
+        await self._record(
+            copy.thread,
+            e.ThreadForked(thread=copy.thread, source_thread_id=thread_id, turns=copy.turns, items=copy.items),
+        )
+        return copy.thread
+
+    async def start_turn(self, thread_id: str, given: TurnInput) -> StartedTurn:
+        return await self._turns.start(self._resident(thread_id), given)
+
+    async def steer(self, thread_id: str, turn_id: str, prompt: str) -> Turn:
+        return await self._turns.steer(self._resident(thread_id), turn_id, prompt)
+
+    async def interrupt(self, thread_id: str, turn_id: str) -> Turn:
+        return await self._turns.interrupt(self._resident(thread_id), turn_id)
+
+    async def decide(self, approval_id: str, decision: ApprovalDecision, *, remember: bool = False) -> None:
+        await self._turns.decide(approval_id, decision, remember=remember)
+
+    async def answer(self, thread_id: str, input_id: str, answers: Sequence[Answer]) -> None:
+        await self._turns.answer(self._resident(thread_id), input_id, answers)
+
+    async def thread(self, thread_id: str) -> Thread:
+        return self._resident(thread_id).thread
+
+    async def threads(self, filter: ThreadFilter) -> list[Thread]:
+        return await asyncio.to_thread(self._ports.store.threads, filter)
+
+    async def summaries(self, filter: ThreadFilter) -> list[ThreadSummary]:
+        return await asyncio.to_thread(self._ports.store.summaries, filter)
+
+    async def snapshot(self, thread_id: str) -> ThreadSnapshot:
+        found = await asyncio.to_thread(self._ports.store.snapshot, _checked(thread_id))
+        if found is None:
+            raise NotFound(f"Thread not found: {thread_id}")
+        return found
+
+    async def events(self, thread_id: str, *, after: int = 0) -> AsyncGenerator[list[Event], None]:
+        self._resident(thread_id)
+        async for batch in self._ports.store.subscribe(thread_id, after=after):
+            yield batch
+
+    async def recover(self) -> list[str]:
+        """Close what a crash left open, by events that followers see. Ids of the threads that needed it."""
+        threads = self._ports.store.threads_with_open_turns()
+        last: Ticket | None = None
+        for thread_id in threads:
+            closing = closing_events(fold(_all_events(self._ports.store, thread_id)), self._ports.clock)
+            if closing:
+                last = self._ports.store.append(closing)
+        if last is not None:
+            await last
+        return threads
+
+    def stop(self, reason: str = "The runtime is shutting down.") -> None:
+        """Interrupt all turns and start no more. The task group ends when they have."""
+        self._turns.stop_all(reason)
+
+    def _resident(self, thread_id: str) -> Resident:
+        return self._residents.get(_checked(thread_id))
+
+    async def _record(self, thread: Thread, payload: e.Payload) -> None:
+        await self._ports.store.append([e.NewEvent(timestamp=thread.updated_at, thread_id=thread.id, payload=payload)])
+
+
+def _checked(thread_id: str) -> str:
+    if not is_id(thread_id):
+        raise NotFound(f"Thread not found: {thread_id[:80]!r}")
+    return thread_id
+
+
+def _all_events(store: Store, thread_id: str) -> list[Event]:
+    events: list[Event] = []
+    while batch := store.read(thread_id, after=events[-1].seq if events else 0, limit=READ_BATCH):
+        events += batch
+    return events

@@ -1,0 +1,284 @@
+"""Turns: claim the thread, run the turn as a task of the runtime, steer, interrupt, answer.
+
+A thread's slot is claimed and released without an await, so two callers can never both start a turn, and a client that
+reacts to `turn.completed` always finds the thread free.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from codewhale.context.system import system_text
+from codewhale.domain import events as e
+from codewhale.domain.commands import StartedTurn, TurnInput
+from codewhale.domain.errors import CodewhaleError, Conflict, InvalidInput, NotFound, StoreError
+from codewhale.domain.messages import Effort, UserMessage
+from codewhale.domain.records import SCHEMA_VERSION, Turn, summarize
+from codewhale.domain.requests import Answer, ApprovalDecision, RequestKind
+from codewhale.engine.call import CallRoom
+from codewhale.engine.middleware.step_limit import StepLimit
+from codewhale.engine.ports import Ports
+from codewhale.engine.recorder import TurnRecorder
+from codewhale.engine.requests import OpenRequest, RequestDesk
+from codewhale.engine.turn import TurnSetup, run_turn
+from codewhale.llm.provider import Provider
+from codewhale.policy.decide import Posture
+from codewhale.policy.mode import parse_mode
+from codewhale.runtime.residents import ActiveTurn, Resident, Residents, conversation_of
+from codewhale.runtime.threads import Defaults
+from codewhale.store.port import Ticket
+from codewhale.tools.registry import offered
+from codewhale.tools.schema import tool_spec
+from codewhale.workspace.files import Files
+from codewhale.workspace.processes import Processes
+
+
+class Model(Struct, frozen=True, kw_only=True):
+    """A model ready to be called: who serves it, under which name, and its limits."""
+
+    provider: Provider
+    name: str
+    max_output_tokens: int | None = None
+    effort: Effort | None = None
+
+
+ModelSource = Callable[[str, str | None], Model]
+"""(model name, provider id or None) to a model; raises `ConfigError` when it cannot be called."""
+
+
+class Turns:
+    """The turns of a runtime."""
+
+    def __init__(
+        self, ports: Ports, defaults: Defaults, models: ModelSource, residents: Residents, group: asyncio.TaskGroup
+    ) -> None:
+        self._ports = ports
+        self._defaults = defaults
+        self._models = models
+        self._residents = residents
+        self._group = group
+        self._desk = RequestDesk(ports.store.request_known)
+        self._stopping = False
+
+    async def start(self, resident: Resident, given: TurnInput) -> StartedTurn:
+        """Begin a turn: durable when this returns, and already under way."""
+        prompt = given.prompt.strip()
+        if not prompt:
+            raise InvalidInput("prompt is required")
+        if resident.active is not None:
+            raise Conflict("Thread already has an active turn")
+        if self._stopping:
+            raise Conflict("The runtime is shutting down")
+        recorder = TurnRecorder(self._ports, self._new_turn(resident, given, prompt))
+        active = resident.active = ActiveTurn(recorder=recorder, posture=_posture(resident, given))
+        try:
+            user_item = recorder.user_item(prompt, step=0)
+            ticket = recorder.begin(user_item)
+        except StoreError:
+            resident.active = None
+            raise
+        turn = recorder.turn
+        resident.thread = replace(resident.thread, latest_turn_id=turn.id, updated_at=turn.created_at)
+        task = active.task = self._group.create_task(self._run(resident, active, given))
+        task.add_done_callback(lambda _: self._settle(resident, active))
+        started = StartedTurn(thread=resident.thread, turn=turn)
+        try:
+            await ticket
+        except StoreError:
+            task.cancel()
+            raise
+        return started
+
+    async def steer(self, resident: Resident, turn_id: str, prompt: str) -> Turn:
+        """More input for the turn under way; the model sees it before its next step."""
+        text = prompt.strip()
+        if not text:
+            raise InvalidInput("prompt is required")
+        active = _active(resident, turn_id)
+        if active.reason is not None:
+            raise Conflict(f"Turn {turn_id} is stopping")
+        item, ticket = active.recorder.steer(text)
+        active.steers.items.append(item)
+        turn = active.recorder.turn
+        await ticket
+        return turn
+
+    async def interrupt(self, resident: Resident, turn_id: str) -> Turn:
+        """Ask the turn to stop, at once, whatever it waits for. May be repeated while it stops."""
+        active = _active(resident, turn_id)
+        ticket = active.recorder.append(e.TurnInterruptRequested(thread_id=resident.thread.id, turn_id=turn_id))
+        turn = active.recorder.turn
+        _stop(active, "Interrupted on request.")
+        await ticket
+        return turn
+
+    async def decide(self, approval_id: str, decision: ApprovalDecision, *, remember: bool) -> None:
+        """Answer an approval. `remember` with allow lets the rest of this turn and later ones run unasked."""
+        request = self._claim(approval_id, "approval", f"no pending approval with id '{approval_id}'")
+        recorder = request.recorder
+        decided = e.ApprovalDecided(approval_id=approval_id, decision=decision, remember=remember)
+        if remember and decision == "allow":
+            self._remember(recorder)
+        await recorder.append(decided)
+
+    async def answer(self, resident: Resident, input_id: str, answers: Sequence[Answer]) -> None:
+        """Answer a question of this thread."""
+        missing = f"no pending user input with id '{input_id}'"
+        request = self._desk.look(input_id, "question")
+        if request is None or request.recorder.turn.thread_id != resident.thread.id or request.user_input is None:
+            raise NotFound(missing)
+        asked = {question.id for question in request.user_input.questions}
+        unknown = [answer.id for answer in answers if answer.id not in asked]
+        if unknown:
+            raise InvalidInput(f"no question with id '{unknown[0]}'; asked were {sorted(asked)}")
+        self._claim(input_id, "question", missing)
+        await request.recorder.append(e.UserInputAnswered(id=input_id, input_id=input_id, answers=tuple(answers)))
+
+    def stop_all(self, reason: str) -> None:
+        """Interrupt every turn and start no more; the runtime's task group waits for their end."""
+        self._stopping = True
+        for active in self._residents.active():
+            _stop(active, reason)
+
+    def _claim(self, request_id: str, kind: RequestKind, missing: str) -> OpenRequest:
+        request = self._desk.look(request_id, kind)
+        if request is None:
+            raise NotFound(missing)
+        self._desk.take(request_id)
+        return request
+
+    def _remember(self, recorder: TurnRecorder) -> None:
+        resident = self._residents.get(recorder.turn.thread_id)
+        if resident.active is not None:
+            resident.active.posture = replace(resident.active.posture, auto_approve=True)
+        if not resident.thread.auto_approve:
+            resident.thread = replace(resident.thread, auto_approve=True, updated_at=self._ports.clock.now())
+            updated = e.ThreadUpdated(thread=resident.thread, changes={"auto_approve": True}, reason="remembered")
+            self._ports.store.append(
+                [e.NewEvent(timestamp=resident.thread.updated_at, thread_id=resident.thread.id, payload=updated)]
+            )
+
+    def _new_turn(self, resident: Resident, given: TurnInput, prompt: str) -> Turn:
+        now = self._ports.clock.now()
+        thread = resident.thread
+        return Turn(
+            schema_version=SCHEMA_VERSION,
+            id=self._ports.ids.new("turn"),
+            thread_id=thread.id,
+            status="in_progress",
+            input_summary=given.input_summary or summarize(prompt),
+            created_at=now,
+            item_ids=(),
+            steer_count=0,
+            started_at=now,
+            effective_model=given.model or thread.model,
+            effective_provider=thread.model_provider,
+        )
+
+    async def _run(self, resident: Resident, active: ActiveTurn, given: TurnInput) -> None:
+        ticket: Ticket | None = None
+        try:
+            ticket = await self._work(resident, active, given)
+        except StoreError:
+            resident.conversation = None
+        finally:
+            self._release(resident, active, ticket)
+        if ticket is not None:
+            await self._durable(resident, ticket)
+
+    async def _work(self, resident: Resident, active: ActiveTurn, given: TurnInput) -> Ticket:
+        recorder = active.recorder
+        try:
+            setup = self._setup(resident, active, given)
+            conversation = await conversation_of(resident, self._ports.store, before=recorder.turn.id)
+        except StoreError:
+            raise
+        except CodewhaleError as error:
+            return recorder.finish("failed", error=_words(error), code=error.code)
+        conversation.messages.append(UserMessage(text=given.prompt.strip()))
+        return await run_turn(recorder, setup, conversation, active.steers, lambda: active.reason)
+
+    def _setup(self, resident: Resident, active: ActiveTurn, given: TurnInput) -> TurnSetup:
+        thread = resident.thread
+        model = self._models(given.model or thread.model, thread.model_provider)
+        posture = active.posture
+        tools = offered(posture.mode, posture.allow_shell)
+        files = Files(thread.workspace)
+        return TurnSetup(
+            provider=model.provider,
+            model=model.name,
+            system=system_text(thread),
+            tools=tuple(tool_spec(tool) for tool in tools),
+            room=CallRoom(
+                files=files,
+                processes=Processes(),
+                offered=frozenset(tool.name for tool in tools),
+                posture=lambda: active.posture,
+                desk=self._desk,
+            ),
+            policies=(StepLimit(given.max_steps or self._defaults.max_steps),),
+            max_output_tokens=model.max_output_tokens,
+            effort=model.effort,
+        )
+
+    def _release(self, resident: Resident, active: ActiveTurn, ticket: Ticket | None) -> None:
+        if active.ended:
+            return
+        active.ended = True
+        self._desk.drop_turn(active.recorder)
+        turn = active.recorder.turn
+        if turn.status != "completed":
+            resident.conversation = None
+        resident.settled = ticket
+        resident.thread = replace(resident.thread, updated_at=turn.ended_at or resident.thread.updated_at)
+        resident.active = None
+
+    def _settle(self, resident: Resident, active: ActiveTurn) -> None:
+        """The task is over; a task cancelled before it ever ran has not ended its turn."""
+        if active.ended:
+            return
+        ticket: Ticket | None = None
+        try:
+            ticket = active.recorder.finish("interrupted", error=active.reason, code="interrupted")
+        except StoreError:
+            resident.conversation = None
+        self._release(resident, active, ticket)
+
+    async def _durable(self, resident: Resident, ticket: Ticket) -> None:
+        try:
+            await ticket
+        except StoreError:
+            resident.conversation = (
+                None  # the log tells its followers itself; here only memory must not run ahead of it
+            )
+
+
+def _stop(active: ActiveTurn, reason: str) -> None:
+    if active.reason is None and active.task is not None:
+        active.reason = reason
+        active.task.cancel()
+
+
+def _active(resident: Resident, turn_id: str) -> ActiveTurn:
+    active = resident.active
+    if active is None or active.steers.closed:
+        raise Conflict(f"No active turn on thread {resident.thread.id}")
+    if active.recorder.turn.id != turn_id:
+        raise Conflict(f"Turn {turn_id} is not active on thread {resident.thread.id}")
+    return active
+
+
+def _posture(resident: Resident, given: TurnInput) -> Posture:
+    thread = resident.thread
+    return Posture(
+        mode=parse_mode(given.mode or thread.mode),
+        allow_shell=thread.allow_shell if given.allow_shell is None else given.allow_shell,
+        auto_approve=thread.auto_approve if given.auto_approve is None else given.auto_approve,
+        trust_mode=thread.trust_mode if given.trust_mode is None else given.trust_mode,
+    )
+
+
+def _words(error: CodewhaleError) -> str:
+    return f"{error.message} {error.hint}" if error.hint else error.message
