@@ -1,0 +1,185 @@
+"""One running program as a state machine of the event loop's callbacks: no task, no polling, nothing to await to be safe.
+
+Its order: the leader exits -> its group and its orphans are killed -> they are gone -> the pipes are read to their end
+-> `done`. Each stage has a bound, so an unkillable process or a held pipe delays `done` and cannot prevent it.
+"""
+
+import asyncio
+import codecs
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from codewhale.workspace.capture import Capture
+from codewhale.workspace.guard import GUARD, kill_group, reap
+
+READ_SIZE = 64 * 1024
+KILL_SECONDS = 2.0
+DRAIN_SECONDS = 0.25
+SWEEP_ROUNDS = 64
+
+
+class Stream:
+    """One output pipe: what is kept of it, and its text as it comes for whoever looks on."""
+
+    def __init__(self, capture: Capture, on_text: Callable[[str], None] | None) -> None:
+        self._capture = capture
+        self._on_text = on_text
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace") if on_text is not None else None
+
+    def feed(self, chunk: bytes) -> None:
+        """A piece of output; an empty one is the end."""
+        self._capture.feed(chunk)
+        if self._decoder is not None and self._on_text is not None:
+            text = self._decoder.decode(chunk, final=not chunk)
+            if text:
+                self._on_text(text)
+
+
+class Child:
+    """Owns the process and its pipes from the moment it was started until `done` is set."""
+
+    def __init__(self, process: subprocess.Popen[bytes], mark: str, streams: dict[int, Stream]) -> None:
+        self.done = asyncio.Event()
+        self.process = process
+        self._mark = mark
+        self._streams = streams
+        self._loop = asyncio.get_running_loop()
+        self._waited: dict[int, int] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._rounds = 0
+        self._swept = False
+        self._unwritten = b""
+        for fd in streams:
+            os.set_blocking(fd, False)
+            self._loop.add_reader(fd, self._readable, fd)
+        self._await_exit(process.pid, self._leader_exited)
+
+    def feed(self, stdin: bytes) -> None:
+        """Write all of `stdin` as fast as it is read, then close the pipe."""
+        assert self.process.stdin is not None
+        self._unwritten = stdin
+        fd = self.process.stdin.fileno()
+        os.set_blocking(fd, False)
+        self._loop.add_writer(fd, self._writable, fd)
+
+    def kill(self) -> None:
+        """End it now. Returns at once; `done` follows within the bounds."""
+        if self.done.is_set():
+            return
+        if self.process.returncode is None:
+            kill_group(self.process.pid)
+            GUARD.kill_leftovers(self.process.pid, self._mark)
+        self._bound(KILL_SECONDS)
+
+    def _await_exit(self, pid: int, then: Callable[[int], None]) -> None:
+        try:
+            fd = os.pidfd_open(pid)
+        except (AttributeError, OSError):  # not Linux, or forbidden: a thread waits, without reaping
+            threading.Thread(target=self._wait_in_thread, args=(pid, then), daemon=True).start()
+            return
+        self._waited[pid] = fd
+        self._loop.add_reader(fd, self._gone, pid, then)
+
+    def _wait_in_thread(self, pid: int, then: Callable[[int], None]) -> None:
+        with suppress(ChildProcessError):  # reaped already: as gone as can be
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(then, pid)
+
+    def _gone(self, pid: int, then: Callable[[int], None]) -> None:
+        self._forget(pid)
+        then(pid)
+
+    def _forget(self, pid: int) -> None:
+        fd = self._waited.pop(pid)
+        self._loop.remove_reader(fd)
+        os.close(fd)
+
+    def _leader_exited(self, pid: int) -> None:
+        if self.done.is_set():
+            return
+        kill_group(pid)
+        self.process.poll()
+        self._bound(KILL_SECONDS)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        self._rounds += 1
+        leftovers = GUARD.kill_leftovers(self.process.pid, self._mark)
+        if not leftovers or self._rounds > SWEEP_ROUNDS:
+            self._swept = True
+            self._bound(DRAIN_SECONDS)
+            self._finish_if_read()
+            return
+        for pid in leftovers:
+            self._await_exit(pid, self._leftover_gone)
+
+    def _leftover_gone(self, pid: int) -> None:
+        reap(pid)
+        if not self._waited and not self.done.is_set():
+            self._sweep()
+
+    def _readable(self, fd: int) -> None:
+        try:
+            chunk = os.read(fd, READ_SIZE)
+        except BlockingIOError:
+            return
+        self._streams[fd].feed(chunk)
+        if not chunk:
+            self._loop.remove_reader(fd)
+            del self._streams[fd]
+            self._finish_if_read()
+
+    def _writable(self, fd: int) -> None:
+        try:
+            written = os.write(fd, self._unwritten[:READ_SIZE]) if self._unwritten else 0
+            self._unwritten = self._unwritten[written:]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:  # it does not want the rest, which is its right
+            self._unwritten = b""
+        if not self._unwritten:
+            self._close_stdin()
+
+    def _close_stdin(self) -> None:
+        if self.process.stdin is not None and not self.process.stdin.closed:
+            self._loop.remove_writer(self.process.stdin.fileno())
+            self.process.stdin.close()
+
+    def _bound(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._finish)
+
+    def _finish_if_read(self) -> None:
+        if self._swept and not self._streams:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self.done.is_set():
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        for fd, stream in self._streams.items():
+            self._loop.remove_reader(fd)
+            stream.feed(b"")
+        for pid in list(self._waited):
+            self._forget(pid)
+        self._close_stdin()
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
+        GUARD.ended(self.process)
+        self.done.set()
+
+
+def signal_name(number: int) -> str:
+    """`SIGKILL` for 9; `signal 99` for what has no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
