@@ -1,0 +1,139 @@
+"""The ASGI application: guard, then routing, then the endpoint; every answer that is not a success has the JSON error body.
+
+The broad `except` here is the request boundary: what it catches is reported and answered with 500.
+"""
+
+import sys
+import traceback
+from collections.abc import Callable
+
+from starlette.routing import Route, Router
+
+from codewhale.domain.errors import CodewhaleError
+from codewhale.runtime.client import Client
+from codewhale.surfaces.http.endpoint import Access, Endpoint
+from codewhale.surfaces.http.errors import HttpError, from_domain
+from codewhale.surfaces.http.exchange import (
+    BODY_KEY,
+    Call,
+    Message,
+    Receive,
+    Reply,
+    Scope,
+    Send,
+    decode_body,
+    parse_query,
+    send_error,
+    send_reply,
+)
+from codewhale.surfaces.http.facts import ServerFacts
+from codewhale.surfaces.http.guard import Guard
+from codewhale.surfaces.http.routes import ENDPOINTS
+from codewhale.surfaces.http.sse import Streams, run_stream
+
+
+def report_to_stderr(text: str) -> None:
+    """Where unexpected errors go by default."""
+    sys.stderr.write(text)
+
+
+class HttpApp:
+    """The whole surface as one ASGI application. `streams` are the event streams open now."""
+
+    def __init__(
+        self,
+        client: Client,
+        facts: ServerFacts,
+        *,
+        endpoints: tuple[Endpoint, ...] = ENDPOINTS,
+        report: Callable[[str], None] = report_to_stderr,
+    ) -> None:
+        self.client = client
+        self.facts = facts
+        self.streams = Streams()
+        self.report = report
+        by_path: dict[str, dict[str, Endpoint]] = {}
+        for endpoint in endpoints:
+            by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+        self._routes = [Route(path, _Methods(self, methods)) for path, methods in by_path.items()]
+        self._guard = Guard(Router(self._routes, redirect_slashes=False, default=_not_found), facts, self.access)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._guard(scope, receive, send)
+
+    def access(self, method: str, path: str) -> Access | None:
+        """What a request needs to be let in; None for a path or method that is not served."""
+        for route in self._routes:
+            if route.path_regex.match(path):
+                methods = route.app
+                assert isinstance(methods, _Methods)
+                endpoint = methods.of(method)
+                return endpoint.access if endpoint is not None else None
+        return None
+
+    async def answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run an endpoint and send what it answers."""
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            result = await endpoint.run(*self._call(endpoint, scope))
+            if isinstance(result, Reply):
+                await send_reply(sending, result)
+            else:
+                await run_stream(scope, receive, sending, result, self.streams, self.facts.limits)
+        except HttpError as error:
+            await send_error(send, error)
+        except CodewhaleError as error:
+            await send_error(send, from_domain(error))
+        except Exception:
+            self.report(f"{endpoint.method} {endpoint.path} failed:\n{traceback.format_exc()}")
+            if started:
+                raise
+            await send_error(send, HttpError(500, "Internal error; the server's error output says more"))
+
+    def _call(self, endpoint: Endpoint, scope: Scope) -> tuple[Call, object]:
+        headers = scope["headers"]
+        body = scope.get(BODY_KEY, b"")
+        call = Call(
+            client=self.client,
+            facts=self.facts,
+            headers=headers,
+            body=body,
+            path=scope["path_params"],
+            query=parse_query(scope["query_string"], {p.name: p.kind for p in endpoint.params}),
+        )
+        return call, None if endpoint.body is None else decode_body(endpoint.body, headers, body)
+
+
+class _Methods:
+    """The methods of one path. HEAD is answered like GET, except where that would open a stream."""
+
+    def __init__(self, app: HttpApp, methods: dict[str, Endpoint]) -> None:
+        self._app = app
+        self._methods = methods
+        reading = methods.get("GET")
+        if reading is not None and reading.stream is None:
+            self._methods = {**methods, "HEAD": reading}
+
+    def of(self, method: str) -> Endpoint | None:
+        return self._methods.get(method)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method: str = scope["method"]
+        endpoint = self._methods.get(method)
+        if endpoint is None:
+            allow = ", ".join(sorted(self._methods)).encode()
+            refused = HttpError(405, f"{method} is not allowed here", headers=((b"allow", allow),))
+            await send_error(send, refused)
+            return
+        await self._app.answer(endpoint, scope, receive, send)
+
+
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    del receive
+    await send_error(send, HttpError(404, f"There is no route {scope['method']} {scope['path'][:200]}"))

@@ -1,0 +1,102 @@
+"""Bodies that exist only on the wire: requests and answers of the contract that are not records of the domain."""
+
+from msgspec import Struct
+
+from codewhale.domain.records import Item, Thread, Turn
+from codewhale.domain.requests import Answer, UserInput
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """Answer of `GET /health`."""
+
+    status: str
+    service: str
+    mode: str
+
+
+class RuntimeInfo(Struct, frozen=True, kw_only=True):
+    """Where the server listens and whether a token is needed."""
+
+    bind_host: str
+    port: int
+    auth_required: bool
+    version: str
+
+
+class PendingApproval(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A call that waits for `POST /v1/approvals/{id}`; after `expires_at` silence is a denial."""
+
+    id: str
+    turn_id: str
+    tool_name: str
+    description: str
+    item_id: str
+    expires_at: str | None = None
+
+
+class PendingUserInput(Struct, frozen=True, kw_only=True):
+    """Questions that wait for `POST /v1/user-input/{thread_id}/{id}`."""
+
+    id: str
+    turn_id: str
+    item_id: str
+    request: UserInput
+
+
+class ThreadDetail(Struct, frozen=True, kw_only=True):
+    """A thread with everything in it. All parts reflect exactly the events up to `latest_seq`."""
+
+    thread: Thread
+    turns: tuple[Turn, ...]
+    items: tuple[Item, ...]
+    latest_seq: int
+    pending_approvals: tuple[PendingApproval, ...]
+    pending_user_inputs: tuple[PendingUserInput, ...]
+
+
+class SteerRequest(Struct, frozen=True, kw_only=True):
+    """More input for the turn under way."""
+
+    prompt: str
+
+
+class DecisionRequest(Struct, frozen=True, kw_only=True):
+    """An answer to an approval: `allow` or `deny`; `remember` approves the thread's later calls too."""
+
+    decision: str
+    remember: bool = False
+
+
+class DecisionReceipt(Struct, frozen=True, kw_only=True):
+    """The decision was the first one and is recorded."""
+
+    ok: bool
+    approval_id: str
+    decision: str
+    delivered: bool
+
+
+class AnswersRequest(Struct, frozen=True, kw_only=True):
+    """The answers to the questions of one `user_input.required`."""
+
+    answers: tuple[Answer, ...]
+
+
+class AnswersReceipt(Struct, frozen=True, kw_only=True):
+    """The answers were the first ones and are recorded."""
+
+    ok: bool
+    input_id: str
+    delivered: bool
+
+
+class StreamRequest(Struct, frozen=True, kw_only=True):
+    """A turn on a thread of its own, answered as a stream."""
+
+    prompt: str
+    model: str | None = None
+    mode: str | None = None
+    workspace: str | None = None
+    allow_shell: bool | None = None
+    trust_mode: bool | None = None
+    auto_approve: bool | None = None
