@@ -1,0 +1,87 @@
+"""What starting must not load: time to the first request is a promise, and imports are most of it."""
+
+import subprocess
+import sys
+
+import pytest
+
+BARE = "import sys; before = set(sys.modules)\n{code}\nprint(*sorted(set(sys.modules) - before))"
+
+HEAVY = {
+    "anyio",
+    "dataclasses",
+    "datetime",
+    "email",
+    "h11",
+    "http",
+    "httpcore2",
+    "httpx2",
+    "inspect",
+    "json",
+    "logging.config",
+    "mcp",
+    "multiprocessing",
+    "pathspec",
+    "sqlite3",
+    "starlette",
+    "textual",
+    "urllib.request",
+    "uuid",
+    "uvicorn",
+    "uvloop",
+    "xml",
+}
+"""Packages of other surfaces, and parts of the standard library that cost more than a millisecond.
+
+`inspect` (with `ast`, `dis`, `tokenize`: 6 ms) and `dataclasses` come easily and unseen; `asyncio` itself needs neither
+to start on 3.12 and later, where `inspect` is allowed for by `asyncio_needs`.
+"""
+
+
+def loaded(code: str) -> set[str]:
+    """The modules that running `code` in a fresh interpreter adds to those of an empty program."""
+    done = subprocess.run(
+        [sys.executable, "-c", BARE.format(code=code)], capture_output=True, text=True, timeout=60, check=True
+    )
+    return set(done.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def asyncio_needs() -> set[str]:
+    return loaded("import asyncio")
+
+
+def heavy(modules: set[str]) -> set[str]:
+    return {name for name in modules if name in HEAVY or name.partition(".")[0] in HEAVY}
+
+
+def test_importing_the_package_loads_one_file() -> None:
+    assert loaded("import codewhale") == {"codewhale"}
+
+
+def test_the_version_costs_one_interpreter_start() -> None:
+    modules = loaded(
+        "import contextlib\n" * 0 + "sys.argv = ['codewhale', '--version']\n"
+        "from codewhale.surfaces.cli.main import entry\n"
+        "try: entry()\n"
+        "except SystemExit: pass\n"
+        "print()"
+    )
+    ours = {name for name in modules if name.partition(".")[0] == "codewhale"}
+    assert ours <= {"codewhale", "codewhale.surfaces", "codewhale.surfaces.cli", "codewhale.surfaces.cli.main"}
+    assert modules & {"argparse", "asyncio", "msgspec", "apsw", "re", "typing"} == set()
+
+
+def test_the_one_shot_command_loads_only_what_it_uses(asyncio_needs: set[str]) -> None:
+    modules = loaded("import codewhale.surfaces.cli.exec") - asyncio_needs
+    assert heavy(modules) == set()
+
+
+@pytest.mark.parametrize(
+    "package",
+    ["domain.fold", "engine.turn", "store.sqlite", "llm.provider", "context.conversation", "policy", "tools.registry"],
+)
+def test_no_lower_layer_loads_a_surface_or_a_second_transport(package: str, asyncio_needs: set[str]) -> None:
+    modules = loaded(f"import codewhale.{package}") - asyncio_needs
+    assert heavy(modules) == set()
+    assert not [name for name in modules if name.startswith("codewhale.surfaces")]
