@@ -159,7 +159,7 @@ def reap(pid: int) -> None:
 def _become_subreaper() -> bool:
     if not sys.platform.startswith("linux"):
         return False
-    import ctypes  # noqa: PLC0415 - 4 ms that only a process which starts programs pays
+    import ctypes  # 4 ms that only a process which starts programs pays
 
     return ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 

@@ -1,0 +1,70 @@
+"""May this call run? One pure function from the call and the thread's posture to a decision.
+
+Order: what the mode forbids, what was refused before, the tool's own default, what was remembered, and last what answers
+a question in the person's place. Invariant: nothing after a deny is looked at, so no permission ever undoes one.
+"""
+
+import hashlib
+
+import msgspec
+from msgspec import Struct
+
+from codewhale.domain.tools import Decision, Effect, Verdict
+from codewhale.policy.mode import Mode
+
+
+class PlannedCall(Struct, frozen=True, kw_only=True):
+    """A call about to run. `arguments` is its JSON text; without it the call has no key and cannot be remembered."""
+
+    tool: str
+    effects: frozenset[Effect]
+    default: Verdict
+    description: str
+    arguments: str | None = None
+
+
+class Posture(Struct, frozen=True, kw_only=True):
+    """How much is allowed. `mode` yolo stands for shell and automatic approval; `trust_mode` widens which paths may be
+    touched and answers no approval; `allowed` and `denied` are `approval_key`s that a person decided on before."""
+
+    mode: Mode = "agent"
+    allow_shell: bool = False
+    auto_approve: bool = False
+    trust_mode: bool = False
+    allowed: frozenset[str] = frozenset()
+    denied: frozenset[str] = frozenset()
+
+
+def decide(call: PlannedCall, posture: Posture) -> Decision:
+    """The verdict, the rule it comes from and why, in words that fit after "Not allowed: "."""
+    if posture.mode == "plan" and call.effects & {"write", "execute"}:
+        return Decision(verdict="deny", rule="mode_plan", reason="plan mode changes no files and runs no programs")
+    if "execute" in call.effects and not (posture.allow_shell or posture.mode == "yolo"):
+        return Decision(verdict="deny", rule="allow_shell", reason="the shell is switched off for this thread")
+    if call.default == "deny":
+        return Decision(verdict="deny", rule="tool_default", reason=f"{call.tool} is switched off")
+    key = approval_key(call)
+    if key in posture.denied:
+        return Decision(verdict="deny", rule="remembered_deny", reason="a person has refused exactly this call before")
+    if call.default == "allow":
+        return Decision(verdict="allow", rule="tool_default", reason=f"{call.tool} needs no approval")
+    if key in posture.allowed:
+        return Decision(
+            verdict="allow", rule="remembered_allow", reason="a person has allowed exactly this call before"
+        )
+    if posture.auto_approve or posture.mode == "yolo":
+        return Decision(verdict="allow", rule="auto_approve", reason="this thread approves calls by itself")
+    return Decision(verdict="ask", rule="tool_default", reason=f"{call.tool} needs an approval")
+
+
+def approval_key(call: PlannedCall) -> str | None:
+    """What a remembered decision is bound to: the tool and every byte of what it would do, whatever the order of the
+    fields. None for a call without arguments, or whose arguments are no JSON."""
+    if call.arguments is None:
+        return None
+    try:
+        plain = msgspec.json.decode(call.arguments)
+    except msgspec.DecodeError:
+        return None
+    canonical = msgspec.json.encode([call.tool, plain], order="deterministic")
+    return f"{call.tool}:{hashlib.sha256(canonical).hexdigest()}"

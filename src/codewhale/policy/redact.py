@@ -1,0 +1,67 @@
+"""Takes known secret values out of bytes before they are stored, in the forms in which programs write them.
+
+Exact values only, no guessing by pattern. A secret split between two calls is not seen: the caller keeps text whole.
+"""
+
+import binascii
+from collections.abc import Iterable
+
+import msgspec
+
+SHORTEST = 8
+PLACEHOLDER = b"[redacted]"
+
+
+class Redactor:
+    """`Redactor(secrets)(content)` is `content` with each secret replaced; the same object when there is none.
+
+    Values shorter than 8 bytes are ignored: they are no secrets, and replacing them would garble what is kept.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        values = {value.strip().encode() for value in secrets}
+        forms = {form for value in values if len(value) >= SHORTEST for form in _forms(value)}
+        self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
+
+    def __call__(self, content: bytes) -> bytes:
+        for form in self._forms:
+            if form in content:
+                content = content.replace(form, PLACEHOLDER)
+        return content
+
+
+def _forms(value: bytes) -> set[bytes]:
+    quoted = msgspec.json.encode(value.decode())[1:-1]
+    twice = msgspec.json.encode(quoted.decode())[1:-1]
+    hexed = value.hex().encode()
+    forms = {value, quoted, twice, _ascii_json(value.decode()), hexed, hexed.upper()}
+    forms |= {_percent(value, upper=True), _percent(value, upper=False)}
+    for shift in range(3):
+        core = _base64_core(value, shift)
+        forms |= {core, core.replace(b"+", b"-").replace(b"/", b"_")}
+    return forms
+
+
+def _ascii_json(text: str) -> bytes:
+    """The JSON of encoders that escape everything outside ASCII, surrogate pairs included."""
+    escaped = msgspec.json.encode(text).decode()[1:-1]
+    units = "".join(c if c < "\x80" else _utf16_escapes(c) for c in escaped)
+    return units.encode()
+
+
+def _utf16_escapes(char: str) -> str:
+    raw = char.encode("utf-16-be")
+    return "".join(f"\\u{raw[i : i + 2].hex()}" for i in range(0, len(raw), 2))
+
+
+def _percent(value: bytes, *, upper: bool) -> bytes:
+    spell = "%%%02X" if upper else "%%%02x"
+    return "".join(
+        chr(b) if chr(b).isascii() and (chr(b).isalnum() or b in b"-._~") else spell % b for b in value
+    ).encode()
+
+
+def _base64_core(value: bytes, shift: int) -> bytes:
+    """The characters that are the same whatever stands around `value`, when it starts `shift` bytes into a triple."""
+    text = binascii.b2a_base64(b"\0" * shift + value, newline=False)
+    return text[(shift * 8 + 5) // 6 : (shift + len(value)) * 8 // 6]
