@@ -1,0 +1,260 @@
+"""Write docs/reference/*.md from the tables that the program itself uses, or with --check say which page is out of date.
+
+Nothing here is written by hand twice: names, types, defaults and descriptions are those of the code.
+"""
+
+import argparse
+import ast
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from codewhale.config.keys import FileKeys
+from codewhale.domain.events import INTERNAL, PAYLOADS
+from codewhale.surfaces.cli.commands import COMMANDS, GLOBAL_OPTIONS
+from codewhale.surfaces.cli.parser import command_parser
+from codewhale.surfaces.http.routes import ENDPOINTS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ROOT / "docs/reference"
+NOTE = "<!-- Made by `./run reference` from the code; do not edit. -->\n"
+VARIABLE = re.compile(r"^(DEEPSEEK|CODEWHALE)_[A-Z0-9_]+$")
+
+Row = Iterable[str]
+
+
+def main() -> int:
+    """Exit code 0 when the pages are written, or up to date with --check."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    checking: bool = parser.parse_args().check
+    old = [name for name, page in PAGE.items() if not _same(PAGES / f"{name}.md", NOTE + page(), write=not checking)]
+    if checking and old:
+        print("\n".join(f"docs/reference/{name}.md is out of date; run ./run reference" for name in old))
+        return 1
+    print(f"docs/reference/: {len(PAGE)} pages, {len(old)} {'changed' if old else 'to change'}")
+    return 0
+
+
+def _same(path: Path, text: str, *, write: bool) -> bool:
+    if path.exists() and path.read_text("utf-8") == text:
+        return True
+    if write:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return False
+
+
+def events() -> str:
+    """Every event of the log: its name, what it means, its payload."""
+    rows = [
+        (
+            f"`{name}`",
+            _sentence(payload) + (" *Not in the published stream.*" if name in INTERNAL else ""),
+            _fields(payload),
+        )
+        for name, payload in PAYLOADS.items()
+    ]
+    return (
+        "# Events\n\nAll that happens to a thread, in the order in which it may happen. Around each payload stands the same "
+        "envelope:\n`seq` (global, strictly increasing), `timestamp`, `thread_id`, `turn_id`, `item_id`, `event`. "
+        "A field with `?` may be absent.\n\n" + _table(("event", "meaning", "payload"), rows)
+    )
+
+
+def tools() -> str:
+    """Every tool that the model is offered."""
+    registry = import_module("codewhale.tools.registry")
+    sections: list[str] = []
+    for tool in registry.ALL_TOOLS:
+        schema = msgspec.json.schema(tool.arguments)
+        own = schema["$defs"][schema["$ref"].rsplit("/", 1)[-1]] if "$ref" in schema else schema
+        required = set(own.get("required", ()))
+        rows = [
+            (f"`{name}`{'' if name in required else '?'}", _kind(value), value.get("description", ""))
+            for name, value in own.get("properties", {}).items()
+        ]
+        facts = (
+            f"Effects: {', '.join(sorted(tool.effects)) or 'none'}. Where no rule says otherwise: **{tool.default}**."
+        )
+        table = _table(("argument", "type", "meaning"), rows) if rows else "No arguments.\n"
+        sections.append(f"## `{tool.name}`\n\n{tool.description.strip()}\n\n{facts}\n\n{table}")
+    return "# Tools\n\nWhat the model can do. An argument with `?` may be left out.\n\n" + "\n".join(sections)
+
+
+def settings() -> str:
+    """Every key of the settings file and every environment variable."""
+    keys = _table(("key", "type"), ((f"`{name}`", kind) for name, kind in _keys(FileKeys, "")))
+    variables = _table(
+        ("variable", "sets"), ((f"`{name}`", f"`{what}`") for name, what in sorted(_variables().items()))
+    )
+    return (
+        "# Settings\n\nLater wins: defaults, the settings file (`~/.deepseek/config.toml`), its `[profiles.NAME]` table, "
+        "the environment, the command line.\n\n## Settings file\n\n" + keys + "\n## Environment\n\n" + variables
+    )
+
+
+def routes() -> str:
+    """Every HTTP route."""
+    rows = [
+        (
+            f"`{e.method} {e.path}`",
+            e.doc,
+            f"{e.status} {'event stream' if e.stream else _type(e.answer)}".strip(),
+            {"public": "no", "token": "yes", "query_token": "yes, also `?token=`"}[e.access],
+        )
+        for e in ENDPOINTS
+    ]
+    return (
+        "# HTTP routes\n\nServed by `codewhale serve --http`. The running server describes itself in full, types included, "
+        "as OpenAPI 3.1\n(`GET /openapi.json`).\n\n" + _table(("route", "what it does", "answer", "token"), rows)
+    )
+
+
+def commands() -> str:
+    """Every command and its options."""
+    options = _table(
+        ("option", "meaning"), ((f"`{', '.join(names)} {word}`", text) for names, word, text in GLOBAL_OPTIONS)
+    )
+    shared = {name for names, _, _ in GLOBAL_OPTIONS for name in names}
+    parts = [_command(name, COMMANDS[name][1], command_parser(name)[0], shared) for name in COMMANDS]
+    return "# Commands\n\n" + "\n".join(parts) + "\n## Options of every command\n\n" + options
+
+
+def _command(name: str, meaning: str, parser: argparse.ArgumentParser, shared: set[str]) -> str:
+    rows = [row for action in parser._actions for row in _action(action, shared, "")]  # noqa: SLF001 (no public list)
+    table = _table(("argument", "meaning"), rows) if rows else ""
+    return f"## `codewhale {name}`\n\n{meaning[0].upper()}{meaning[1:]}.\n\n{table}"
+
+
+def _action(action: argparse.Action, shared: set[str], prefix: str) -> list[tuple[str, str]]:
+    if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+        found: list[tuple[str, str]] = []
+        helps = {choice.dest: choice.help or "" for choice in action._choices_actions}  # noqa: SLF001
+        for name, parser in action.choices.items():
+            found.append((f"`{prefix}{name}`", helps.get(name, "")))
+            for inner in parser._actions:  # noqa: SLF001
+                found += _action(inner, shared, f"{prefix}{name} ")
+        return found
+    names = action.option_strings
+    if action.help == argparse.SUPPRESS or set(names) & (shared | {"-h", "--help"}):
+        return []
+    word = action.metavar or ("" if action.nargs == 0 else action.dest.upper())
+    shown = f"{', '.join(names)} {word if isinstance(word, str) else ' '.join(word)}".strip()
+    return [(f"`{prefix}{shown}`", action.help or "")]
+
+
+PAGE: dict[str, Callable[[], str]] = {
+    "events": events,
+    "tools": tools,
+    "settings": settings,
+    "routes": routes,
+    "commands": commands,
+}
+
+
+def _variables() -> dict[str, str]:
+    """Environment variable to the setting that it sets, read from the calls that read it."""
+    found: dict[str, str] = {}
+    for path in sorted((ROOT / "src/codewhale/config").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            named = {ast.keyword: "arg", ast.Assign: "targets"}.get(type(node))
+            if named is None:
+                continue
+            place = (
+                node.arg if isinstance(node, ast.keyword) else ast.unparse(typing.cast("ast.Assign", node).targets[0])
+            )
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Constant) and isinstance(inner.value, str) and VARIABLE.match(inner.value):
+                    found.setdefault(inner.value, place or "")
+    return found
+
+
+def _keys(struct: type[msgspec.Struct], prefix: str) -> Iterable[tuple[str, str]]:
+    for field in msgspec.structs.fields(struct):
+        inner = field.type
+        origin = typing.get_origin(inner)
+        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+            yield from _keys(inner, f"{prefix}{field.encode_name}.")
+        elif origin is dict and isinstance(typing.get_args(inner)[1], type) and typing.get_args(inner)[1] is not str:
+            yield from _keys(typing.get_args(inner)[1], f"{prefix}{field.encode_name}.<id>.")
+        else:
+            yield f"{prefix}{field.encode_name}", _type(inner)
+
+
+def _fields(struct: type[msgspec.Struct]) -> str:
+    hidden = struct.__struct_config__.omit_defaults
+    shown = [
+        f"`{f.encode_name}{'?' if hidden and not f.required else ''}`: {_type(f.type)}"
+        for f in msgspec.structs.fields(struct)
+    ]
+    return "<br>".join(shown)
+
+
+def _type(kind: Any) -> str:
+    """A type in a reader's words; the name of a record stays its name."""
+    if kind is None or kind is type(None):
+        return ""
+    origin, given = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Annotated:
+        return _type(given[0]) + _limits(given[1:])
+    if origin is typing.Literal:
+        return " / ".join(f"`{value}`" for value in given)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(filter(None, (_type(g) for g in given if g is not msgspec.UnsetType)))
+    if origin in (list, tuple):
+        return f"list of {_type(given[0])}"
+    if origin is dict:
+        return f"table of {_type(given[1])}"
+    words: dict[Any, str] = {str: "text", int: "number", float: "number", bool: "true / false", object: "any JSON"}
+    return words.get(kind) or getattr(kind, "__name__", str(kind))
+
+
+def _limits(metas: tuple[Any, ...]) -> str:
+    bounds = [(m.ge, m.gt, m.le) for m in metas if isinstance(m, msgspec.Meta)]
+    words = [
+        text
+        for ge, gt, le in bounds
+        for text in (
+            f"from {ge}" if ge is not None else "",
+            f"above {gt}" if gt is not None else "",
+            f"to {le}" if le is not None else "",
+        )
+        if text
+    ]
+    return f" ({' '.join(words)})" if words else ""
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return " / ".join(f"`{value}`" for value in schema["enum"])
+    if "anyOf" in schema:
+        return " or ".join(_kind(part) for part in schema["anyOf"] if part.get("type") != "null")
+    if "$ref" in schema:
+        return schema["$ref"].rsplit("/", 1)[-1]
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema.get('items', {}))}"
+    return str(schema.get("type", "any"))
+
+
+def _sentence(struct: type) -> str:
+    return " ".join((struct.__doc__ or "").split())
+
+
+def _table(head: Row, rows: Iterable[Row]) -> str:
+    def line(cells: Row) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"
+
+    titles = list(head)
+    return line(titles) + line(["---"] * len(titles)) + "".join(line(row) for row in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
