@@ -3,7 +3,7 @@
 Handlers see a `Call` and return a `Reply` or a `Stream`; only this module and `sse` know what is sent.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
@@ -66,7 +66,7 @@ class Reply(Struct, frozen=True, kw_only=True):
 class Stream(Struct, frozen=True, kw_only=True):
     """An answer that goes on: the presenter's frames of the batches, until it is finished or the reader leaves."""
 
-    batches: AsyncIterator[list[Event]]
+    batches: AsyncGenerator[list[Event], None]
     presenter: Presenter
 
 

@@ -8,6 +8,7 @@ from codewhale.domain import events as e
 from codewhale.surfaces.http import oneshot
 from codewhale.surfaces.http.endpoint import Endpoint, Param
 from codewhale.surfaces.http.errors import ErrorBody
+from codewhale.surfaces.http.present import Fork
 from codewhale.surfaces.http.routes import ENDPOINTS
 
 Json = dict[str, Any]
@@ -47,11 +48,12 @@ STREAM_EVENTS: dict[str, type[msgspec.Struct]] = {
 
 def document(version: str, endpoints: tuple[Endpoint, ...] = ENDPOINTS) -> Json:
     """The whole description as a JSON value."""
-    published = {name: kind for name, kind in e.PAYLOADS.items() if name not in e.INTERNAL}
+    published: dict[str, type[Any]] = {name: kind for name, kind in e.PAYLOADS.items() if name not in e.INTERNAL}
+    published[e.ThreadForked.WIRE] = Fork
     kinds: list[Any] = [ErrorBody, *published.values(), *STREAM_EVENTS.values()]
     for endpoint in endpoints:
         kinds += [kind for kind in (endpoint.body, endpoint.answer) if kind is not None]
-    schemas, components = msgspec.json.schema_components(kinds, ref_template=REF)
+    schemas, components = msgspec.json.schema_components(kinds, ref_template=REF, schema_hook=_anything)
     by_kind = {id(kind): schema for kind, schema in zip(kinds, schemas, strict=True)}
     paths: dict[str, Json] = {}
     for endpoint in endpoints:
@@ -139,7 +141,14 @@ def _query_parameter(param: Param) -> Json:
     return {"name": param.name, "in": "query", "required": False, "description": param.doc, "schema": kinds[param.kind]}
 
 
-def _envelopes(published: dict[str, type[e.Payload]]) -> dict[str, Json]:
+def _anything(kind: type) -> Json:
+    """The schema of a value whose shape is not ours (a tool's arguments, metadata)."""
+    if kind is not object:
+        raise NotImplementedError
+    return {"description": "Any JSON value."}
+
+
+def _envelopes(published: dict[str, type[Any]]) -> dict[str, Json]:
     """One schema per event name, and their union told apart by `event`."""
     schemas: dict[str, Json] = {}
     mapping: dict[str, str] = {}

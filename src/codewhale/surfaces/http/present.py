@@ -20,14 +20,16 @@ KEEPALIVE_FRAME = b": keepalive\n\n"
 _encode = msgspec.json.encode
 
 
-class _Fork(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Fork(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The payload of `thread.forked` as clients see it."""
+
     thread: Thread
     source_thread_id: str
     backtrack_depth_from_tail: int | None = None
     dropped_turn_id: str | None = None
 
 
-_FORK = msgspec.json.Decoder(_Fork)
+_FORK = msgspec.json.Decoder(Fork)
 
 
 def sse(event: str, payload: bytes) -> bytes:

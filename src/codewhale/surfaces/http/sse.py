@@ -5,11 +5,11 @@ dropped and can resume by cursor. Frames are written whole or not at all.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import aclosing
 from typing import cast
 
 from codewhale.domain.errors import StoreError
-from codewhale.domain.events import Event
 from codewhale.surfaces.http.exchange import ABORT_KEY, SAFETY_HEADERS, Receive, Scope, Send, Stream
 from codewhale.surfaces.http.facts import Limits
 from codewhale.surfaces.http.present import KEEPALIVE_FRAME
@@ -92,7 +92,7 @@ async def run_stream(
 async def _pump(link: _Link, stream: Stream, chunk: int) -> None:
     presenter = stream.presenter
     try:
-        async with _Closing(stream.batches) as batches:
+        async with aclosing(stream.batches) as batches:
             for piece in pieces(presenter.opening(), chunk):
                 await link.write(piece)
             async for batch in batches:
@@ -152,18 +152,3 @@ def _abort(scope: Scope) -> None:
     abort = cast("Callable[[], None] | None", scope.get(ABORT_KEY))
     if abort is not None:
         abort()
-
-
-class _Closing:
-    """Closes the source of batches when its reader is done, where it can be closed."""
-
-    def __init__(self, batches: AsyncIterator[list[Event]]) -> None:
-        self._batches = batches
-
-    async def __aenter__(self) -> AsyncIterator[list[Event]]:
-        return self._batches
-
-    async def __aexit__(self, *exc: object) -> None:
-        close = cast("Callable[[], Awaitable[None]] | None", getattr(self._batches, "aclose", None))
-        if close is not None:
-            await close()
