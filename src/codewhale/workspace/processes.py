@@ -19,8 +19,8 @@ from codewhale.workspace.child import Child, Stream
 from codewhale.workspace.environ import child_environment
 from codewhale.workspace.guard import GUARD, MARK
 
-HEAD_BYTES = 22 * 1024
-TAIL_BYTES = 8 * 1024
+HEAD_BYTES = 22_000
+TAIL_BYTES = 8_000
 
 
 class Command(Struct, frozen=True, kw_only=True):
