@@ -1,0 +1,144 @@
+"""One owner per data directory: a lock held for life, and a file that says who holds it.
+
+The lock is the truth; `owner.json` (0600, it may hold a token) is only its label and is ignored when nobody holds the
+lock. Whoever takes or tests the lock first holds the directory's own lock for a moment, so that a test never looks like
+an owner.
+"""
+
+import fcntl
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from codewhale.domain.errors import StoreOwned
+from codewhale.store.failures import translated
+
+LOCK = "lock"
+OWNER = "owner.json"
+
+
+class Owner(Struct, frozen=True, kw_only=True):
+    """The process that owns a data directory: what it is (`serve`, `exec`, …), and where it serves, if it does."""
+
+    pid: int
+    started_at: str
+    what: str
+    url: str | None = None
+    token: str | None = None
+
+
+class Lock:
+    """Ownership of one data directory, until `release` or the end of the process."""
+
+    def __init__(self, directory: str, owner: Owner, fd: int) -> None:
+        self._directory = directory
+        self._fd = fd
+        self._owner = owner
+
+    @classmethod
+    def take(cls, directory: str, owner: Owner) -> "Lock":
+        """Own `directory` (made with mode 0700 if missing). `StoreOwned` at once when another process does."""
+        try:
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+            with _gate(directory):
+                fd = os.open(os.path.join(directory, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    write_file(directory, OWNER, msgspec.json.encode(owner))
+                except BlockingIOError:
+                    os.close(fd)
+                    raise _owned(directory, _label(directory)) from None
+                except BaseException:
+                    os.close(fd)
+                    raise
+        except OSError as error:
+            raise translated(error, f"use {directory} as the data directory") from error
+        return cls(directory, owner, fd)
+
+    def announce(self, *, url: str, token: str | None) -> None:
+        """Tell other processes where this one serves."""
+        self._owner = replace(self._owner, url=url, token=token)
+        try:
+            write_file(self._directory, OWNER, msgspec.json.encode(self._owner))
+        except OSError as error:
+            raise translated(error, "write down who owns the data directory") from error
+
+    def release(self) -> None:
+        """Give the directory up; safe to repeat."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def read_owner(directory: str) -> Owner | None:
+    """Who owns `directory` now; None when nobody does, whatever a process that died has left behind."""
+    try:
+        with _gate(directory):
+            fd = os.open(os.path.join(directory, LOCK), os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _label(directory) or Owner(pid=0, started_at="", what="unknown")
+            finally:
+                os.close(fd)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise translated(error, f"see who owns {directory}") from error
+    return None
+
+
+def write_file(directory: str, name: str, content: bytes) -> None:
+    """Put `content` at `name` (mode 0600) so that after a power cut it is there whole or not at all."""
+    path = os.path.join(directory, name)
+    temporary = f"{path}.{os.getpid()}.tmp"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        with open(fd, "wb", buffering=0) as file:
+            file.write(content)
+            os.fsync(fd)
+        os.rename(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    sync_directory(directory)
+
+
+def sync_directory(directory: str) -> None:
+    """Make the names in `directory` durable."""
+    fd = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _gate(directory: str) -> Generator[None]:
+    fd = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _label(directory: str) -> Owner | None:
+    try:
+        with open(os.path.join(directory, OWNER), "rb") as file:
+            return msgspec.json.decode(file.read(), type=Owner)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _owned(directory: str, owner: Owner | None) -> StoreOwned:
+    who = "another process" if owner is None else f"process {owner.pid} (codewhale {owner.what})"
+    where = "" if owner is None or owner.url is None else f" It serves at {owner.url}."
+    return StoreOwned(
+        f"{directory} is in use by {who}.{where}",
+        hint="Stop that process, connect to it, or point CODEWHALE_HOME at another directory.",
+    )
