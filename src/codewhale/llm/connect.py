@@ -1,0 +1,41 @@
+"""From a route to a provider: transport, adapter and guard put together. Opens no connection by itself."""
+
+from msgspec import structs
+
+from codewhale.domain.errors import ConfigError
+from codewhale.domain.ports import Clock
+from codewhale.llm.dialects.chat import ChatAdapter
+from codewhale.llm.guard import GuardedProvider, Limits, Pace
+from codewhale.llm.route import Route, request_headers
+from codewhale.llm.transport.direct import DirectTransport
+from codewhale.llm.transport.port import Transport
+
+
+def open_provider(
+    route: Route, limits: Limits, clock: Clock, *, transport: Transport | None = None, pace: Pace | None = None
+) -> GuardedProvider:
+    """A provider for the route, to be closed by the caller. A route that is slow to open (a server that loads its model
+    first) gets its own open timeout when that is longer. `ConfigError` for a key that cannot be sent."""
+    if route.open_timeout is not None and route.open_timeout > limits.open_timeout:
+        limits = structs.replace(limits, open_timeout=route.open_timeout)
+    adapter = ChatAdapter(
+        route.endpoint,
+        route.url,
+        headers=request_headers(route),
+        quirks=route.quirks,
+        transport=transport or open_transport(route.proxy, route.ca_file),
+    )
+    return GuardedProvider(adapter, limits, clock, pace)
+
+
+def open_transport(proxy: str | None = None, ca_file: str | None = None) -> Transport:
+    """The direct transport; httpx2 only when there is a proxy to go through. `ConfigError` for an unusable proxy."""
+    if proxy is None:
+        return DirectTransport(ca_file=ca_file)
+    # 150 ms of imports that few runs need
+    from codewhale.llm.transport.proxied import HttpxTransport
+
+    try:
+        return HttpxTransport(proxy=proxy, ca_file=ca_file)
+    except ValueError as error:
+        raise ConfigError("The proxy setting is not a URL.", hint="Write it like http://host:3128") from error

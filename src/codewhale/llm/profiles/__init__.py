@@ -1,0 +1,137 @@
+"""What is known of providers and their models, as data: one TOML file per provider, read when it is asked for.
+
+Quirks live here and nowhere in code. A run reads the one file of its provider; a provider without a file works from its
+`base_url` alone, with `UNKNOWN`.
+"""
+
+import os
+import tomllib
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from codewhale.domain.errors import ConfigError
+from codewhale.domain.messages import Effort
+
+Replay = Literal["none", "reasoning_content", "reasoning"]
+Dialect = Literal["chat"]
+
+DEFAULT_WINDOW = 128_000
+LARGE_WINDOW = 500_000
+OUTPUT_CEILING = 65_536
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class ModelFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Facts on the models whose name, without vendor prefix and in lower case, fits `match` (`*` stands for anything).
+    Sizes in tokens; what is absent comes from the profile. `replay`: earlier reasoning must be sent back."""
+
+    match: str
+    window: int | None = None
+    max_output: int | None = None
+    replay: bool | None = None
+    effort: bool | None = None
+
+
+class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One provider. `key_env`, `base_url_env` and `model_env` name environment variables in order of precedence; reading
+    them is the configuration's. `effort` gives, per effort, the fields of the request body. `replay` names the field in
+    which this provider takes back reasoning. `open_timeout`: seconds until the response head, for servers that load the
+    model first."""
+
+    id: str
+    title: str
+    dialect: Dialect = "chat"
+    base_url: str
+    key_env: tuple[str, ...] = ()
+    base_url_env: tuple[str, ...] = ()
+    model_env: tuple[str, ...] = ()
+    keyless: bool = False
+    default_model: str
+    window: int = DEFAULT_WINDOW
+    max_output: int | None = None
+    output_field: str = "max_tokens"
+    usage_in_stream: bool = True
+    open_timeout: float | None = None
+    replay: Replay = "none"
+    effort: dict[Effort, dict[str, object]] = {}
+    models: tuple[ModelFacts, ...] = ()
+
+
+UNKNOWN = Profile(
+    id="custom",
+    title="OpenAI-compatible server",
+    base_url="",
+    keyless=True,
+    default_model="",
+    open_timeout=300.0,
+)
+"""For a provider that has no file: nothing is assumed but the dialect."""
+
+
+def profile_ids() -> list[str]:
+    """The ids of all providers with a file, sorted."""
+    return sorted(name[:-5] for name in os.listdir(_HERE) if name.endswith(".toml"))
+
+
+def load_profile(provider: str) -> Profile | None:
+    """The profile, None when there is no file for it."""
+    if not provider or not all(c.isascii() and (c.isalnum() or c in "-_.") for c in provider):
+        return None
+    try:
+        with open(os.path.join(_HERE, f"{provider}.toml"), encoding="utf-8") as file:
+            text = file.read()
+    except FileNotFoundError:
+        return None
+    return parse_profile(text, provider)
+
+
+def parse_profile(text: str, provider: str) -> Profile:
+    """`ConfigError` for TOML that is no profile."""
+    try:
+        return msgspec.convert(tomllib.loads(text), Profile)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ConfigError(
+            f"The profile of provider {provider} cannot be used: {error}.",
+            hint="Reinstall codewhale, or correct the file if you edited it.",
+        ) from error
+
+
+def model_facts(profile: Profile, model: str) -> ModelFacts:
+    """What the profile knows of `model`: of all entries that fit, the first that says something, field by field."""
+    name = model.rpartition("/")[2].lower()
+    known = [facts for facts in profile.models if fits(facts.match, name)]
+    return ModelFacts(
+        match=name,
+        window=next((f.window for f in known if f.window is not None), profile.window),
+        max_output=next((f.max_output for f in known if f.max_output is not None), profile.max_output),
+        replay=next((f.replay for f in known if f.replay is not None), False),
+        effort=next((f.effort for f in known if f.effort is not None), True),
+    )
+
+
+def output_limit(window: int, ceiling: int | None, *, known: bool) -> int | None:
+    """What to send as output limit when nobody asks for less: 65,536, at most half of a small window, at most the model's
+    ceiling; nothing when neither window nor ceiling is known."""
+    if ceiling is None and not known:
+        return None
+    usual = OUTPUT_CEILING if window >= LARGE_WINDOW else min(window // 2, OUTPUT_CEILING)
+    return usual if ceiling is None else min(usual, ceiling)
+
+
+def fits(pattern: str, name: str) -> bool:
+    """Whether `name` fits `pattern`, in which `*` stands for any text."""
+    head, *rest = pattern.split("*")
+    if not rest:
+        return name == pattern
+    if not name.startswith(head):
+        return False
+    at = len(head)
+    for part in rest[:-1]:
+        found = name.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return len(name) - at >= len(rest[-1]) and name.endswith(rest[-1])
