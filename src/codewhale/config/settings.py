@@ -13,6 +13,16 @@ KeySource = Literal["env", "config", "missing"]
 ApprovalPolicy = Literal["on-request", "auto", "never"]
 """`on-request` asks a person, `auto` allows what would be asked, `never` denies it at once."""
 
+POLICIES: dict[str, ApprovalPolicy] = {
+    "on-request": "on-request",
+    "suggest": "on-request",
+    "untrusted": "on-request",
+    "auto": "auto",
+    "never": "never",
+    "deny": "never",
+}
+"""Every word that earlier settings use for a policy, and the policy it stands for."""
+
 DEFAULT_CORS_ORIGINS = (
     "http://localhost:3000",
     "http://127.0.0.1:3000",
@@ -46,7 +56,8 @@ class Secret:
 
 class Route(Struct, frozen=True, kw_only=True):
     """Where model calls of one provider go and with what. `api_key_env` are the variables that may hold the key, first
-    one first; `needs_key` is false for endpoints that take none."""
+    one first; `needs_key` is false for endpoints that take none. `context_window` and `max_output` are tokens, None where
+    nobody said: then the provider's profile knows."""
 
     provider: str
     model: str
@@ -56,6 +67,8 @@ class Route(Struct, frozen=True, kw_only=True):
     api_key_env: tuple[str, ...] = ()
     needs_key: bool = True
     http_headers: dict[str, str] = field(default_factory=dict[str, str])
+    context_window: int | None = None
+    max_output: int | None = None
 
 
 class Retry(Struct, frozen=True, kw_only=True):
@@ -115,4 +128,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     stream: Stream = Stream()
     runtime_api: RuntimeApi = RuntimeApi()
     allow_insecure_http: bool = False
+    proxy: str | None = None
+    no_proxy: tuple[str, ...] = ()
+    ca_file: str | None = None
     problems: tuple[Problem, ...] = ()

@@ -1,0 +1,218 @@
+"""The keys of a settings file: their names and types, and reading them with errors that name file and key.
+
+A key of the wrong type is fatal; a key that is not known is a `Problem` with a suggestion, never fatal.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal, cast
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from codewhale.config.layers import Layer, ProviderLayer
+from codewhale.config.nearest import nearest
+from codewhale.config.settings import POLICIES, Problem, Retry, Secret
+from codewhale.domain.errors import ConfigError
+from codewhale.domain.messages import Effort
+
+Count = Annotated[int, Meta(ge=0, le=1000)]
+Seconds = Annotated[float, Meta(gt=0, le=3600)]
+Text = Annotated[str, Meta(min_length=1)]
+Tokens = Annotated[int, Meta(ge=256, le=100_000_000)]
+
+
+class ProviderKeys(Struct, frozen=True, kw_only=True):
+    """`[providers.<id>]`; an id that is not built in needs `base_url`."""
+
+    api_key: Text | None = None
+    api_key_env: Text | None = None
+    base_url: Text | None = None
+    model: Text | None = None
+    http_headers: dict[str, str] = field(default_factory=dict[str, str])
+    context_window: Tokens | None = None
+    max_output: Tokens | None = None
+
+
+class RetryKeys(Struct, frozen=True, kw_only=True):
+    """`[retry]`."""
+
+    enabled: bool | None = None
+    max_retries: Count | None = None
+    initial_delay: Seconds | None = None
+    max_delay: Seconds | None = None
+    exponential_base: Annotated[float, Meta(ge=1, le=10)] | None = None
+
+
+class StreamKeys(Struct, frozen=True, kw_only=True):
+    """`[stream]`, in seconds."""
+
+    open_timeout: Annotated[float, Meta(ge=1, le=300)] | None = None
+    idle_timeout: Seconds | None = None
+
+
+class RuntimeApiKeys(Struct, frozen=True, kw_only=True):
+    """`[runtime_api]`."""
+
+    cors_origins: tuple[Text, ...] = ()
+
+
+class FileKeys(Struct, frozen=True, kw_only=True):
+    """A settings file. `default_text_model` is the name that earlier files use for `model`."""
+
+    provider: Text | None = None
+    model: Text | None = None
+    default_text_model: Text | None = None
+    api_key: Text | None = None
+    base_url: Text | None = None
+    http_headers: dict[str, str] = field(default_factory=dict[str, str])
+    reasoning_effort: Effort | None = None
+    allow_shell: bool | None = None
+    mode: Literal["agent", "plan", "yolo"] | None = None
+    approval_policy: Literal["on-request", "suggest", "untrusted", "auto", "never", "deny"] | None = None
+    max_steps: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    allow_insecure_http: bool | None = None
+    proxy: Text | None = None
+    ca_file: Text | None = None
+    providers: dict[str, ProviderKeys] = field(default_factory=dict[str, ProviderKeys])
+    retry: RetryKeys = RetryKeys()
+    stream: StreamKeys = StreamKeys()
+    runtime_api: RuntimeApiKeys = RuntimeApiKeys()
+
+
+Table = dict[str, object]
+_TABLES: dict[str, type[Struct]] = {"retry": RetryKeys, "stream": StreamKeys, "runtime_api": RuntimeApiKeys}
+
+
+def read(path: str, profile: str | None) -> Layer:
+    """The layer that the file at `path` is, with `[profiles.<profile>]` laid over it. `ConfigError` when it cannot be
+    read, is not TOML, has a value of the wrong type, or lacks the profile."""
+    try:
+        with open(path, "rb") as f:
+            table: Table = tomllib.load(f)
+    except OSError as e:
+        raise ConfigError(
+            f"cannot read the settings file {path}: {e.strerror}",
+            hint="make it readable, or name another one with --config",
+        ) from e
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise ConfigError(
+            f"{path} is not valid TOML: {e}", hint="correct that line, or name another file with --config"
+        ) from e
+    keys, problems = decode(table, path, profile)
+    return _layer(keys, problems)
+
+
+def _layer(keys: FileKeys, problems: tuple[Problem, ...]) -> Layer:
+    return Layer(
+        provider=keys.provider,
+        model=keys.model or keys.default_text_model,
+        base_url=keys.base_url,
+        api_key=_secret(keys.api_key),
+        http_headers=keys.http_headers or None,
+        reasoning_effort=keys.reasoning_effort,
+        allow_shell=keys.allow_shell,
+        mode=keys.mode,
+        approval_policy=POLICIES[keys.approval_policy] if keys.approval_policy else None,
+        max_steps=keys.max_steps,
+        retry=_retry(keys.retry),
+        open_timeout=keys.stream.open_timeout,
+        idle_timeout=keys.stream.idle_timeout,
+        cors_origins=keys.runtime_api.cors_origins or None,
+        allow_insecure_http=keys.allow_insecure_http,
+        proxy=keys.proxy,
+        ca_file=keys.ca_file,
+        providers={name: _provider(p) for name, p in keys.providers.items()},
+        problems=problems,
+    )
+
+
+def _provider(keys: ProviderKeys) -> ProviderLayer:
+    return ProviderLayer(
+        api_key=_secret(keys.api_key),
+        api_key_env=keys.api_key_env,
+        base_url=keys.base_url,
+        model=keys.model,
+        http_headers=keys.http_headers,
+        context_window=keys.context_window,
+        max_output=keys.max_output,
+    )
+
+
+def _retry(keys: RetryKeys) -> Retry:
+    return Retry(**{k: v for k, v in msgspec.structs.asdict(keys).items() if v is not None})
+
+
+def _secret(value: str | None) -> Secret | None:
+    return Secret(value.strip()) if value and value.strip() else None
+
+
+def decode(table: Table, path: str, profile: str | None) -> tuple[FileKeys, tuple[Problem, ...]]:
+    """The file's keys with those of `[profiles.<profile>]` laid over them. `ConfigError` for a wrong type or a profile
+    that is not there."""
+    profiles = _table(table.get("profiles", {}), path, "profiles")
+    rest: Table = {k: v for k, v in table.items() if k != "profiles"}
+    problems = [*_unknown(rest, path, "")]
+    if profile is not None:
+        chosen = profiles.get(profile)
+        if chosen is None:
+            names = ", ".join(sorted(profiles)) or "none"
+            raise ConfigError(f"{path} has no profile {profile!r}", hint=f"profiles there: {names}")
+        overlay = _table(chosen, path, f"profiles.{profile}")
+        problems += _unknown(overlay, path, f"profiles.{profile}.")
+        rest = _merged(rest, overlay)
+    try:
+        return msgspec.convert(rest, FileKeys, strict=True), tuple(problems)
+    except msgspec.ValidationError as e:
+        what, _, where = str(e).partition(" - at `$")
+        key = where.rstrip("`").lstrip(".") or "the file"
+        raise ConfigError(
+            f"{path}: {key}: {what}", hint="the keys and their types are in docs/configuration.md"
+        ) from None
+
+
+def _table(value: object, path: str, key: str) -> Table:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: {key}: Expected a table, got `{type(value).__name__}`")
+    return cast(Table, value)
+
+
+def _merged(below: Table, above: Table) -> Table:
+    out = dict(below)
+    for key, value in above.items():
+        old = out.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            out[key] = _merged(cast(Table, old), cast(Table, value))
+        else:
+            out[key] = value
+    return out
+
+
+def _unknown(table: Table, path: str, prefix: str) -> Iterator[Problem]:
+    for key, value in table.items():
+        if key not in FileKeys.__struct_fields__:
+            yield _problem(path, prefix, key, FileKeys)
+        elif isinstance(value, dict):
+            inner = cast(Table, value)
+            if key == "providers":
+                for name, keys in inner.items():
+                    if isinstance(keys, dict):
+                        yield from _strangers(cast(Table, keys), path, f"{prefix}providers.{name}.", ProviderKeys)
+            elif key in _TABLES:
+                yield from _strangers(inner, path, f"{prefix}{key}.", _TABLES[key])
+
+
+def _strangers(table: Mapping[str, object], path: str, prefix: str, known: type[Struct]) -> Iterator[Problem]:
+    for key in table:
+        if key not in known.__struct_fields__:
+            yield _problem(path, prefix, key, known)
+
+
+def _problem(path: str, prefix: str, key: str, known: type[Struct]) -> Problem:
+    meant = nearest(key, known.__struct_fields__)
+    return Problem(
+        path=path,
+        key=prefix + key,
+        message="not a setting of this version; ignored",
+        suggestion=prefix + meant if meant else None,
+    )

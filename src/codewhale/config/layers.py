@@ -1,0 +1,65 @@
+"""One layer of settings: what a file, the environment or the command line gave; None is "not given".
+
+Layers are values of one shape, so that putting them on top of each other is one loop and no layer can hold a key that
+another cannot override.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from codewhale.config.settings import ApprovalPolicy, Problem, Retry, Secret
+from codewhale.domain.messages import Effort
+
+
+class ProviderLayer(Struct, frozen=True, kw_only=True):
+    """What a file says about one provider; `api_key_env` names the variable that holds the key."""
+
+    api_key: Secret | None = None
+    api_key_env: str | None = None
+    base_url: str | None = None
+    model: str | None = None
+    http_headers: dict[str, str] = field(default_factory=dict[str, str])
+    context_window: int | None = None
+    max_output: int | None = None
+
+
+class Layer(Struct, frozen=True, kw_only=True):
+    """All that one source gave. `base_url`, `api_key` and `http_headers` without a provider mean `deepseek` in a file
+    and in the environment, and the active provider on the command line."""
+
+    provider: str | None = None
+    model: str | None = None
+    base_url: str | None = None
+    api_key: Secret | None = None
+    http_headers: dict[str, str] | None = None
+    reasoning_effort: Effort | None = None
+    allow_shell: bool | None = None
+    mode: str | None = None
+    approval_policy: ApprovalPolicy | None = None
+    max_steps: int | None = None
+    retry: Retry | None = None
+    open_timeout: float | None = None
+    idle_timeout: float | None = None
+    cors_origins: tuple[str, ...] | None = None
+    runtime_token: Secret | None = None
+    allow_insecure_http: bool | None = None
+    proxy: str | None = None
+    no_proxy: tuple[str, ...] | None = None
+    ca_file: str | None = None
+    workspace: str | None = None
+    providers: dict[str, ProviderLayer] = field(default_factory=dict[str, ProviderLayer])
+    problems: tuple[Problem, ...] = ()
+
+
+def stacked(layers: Sequence[Layer]) -> Layer:
+    """All layers as one, the last one on top: what a layer gave hides what those before it gave for the same leaf."""
+    out = Layer()
+    for layer in layers:
+        given = {name: value for name in Layer.__struct_fields__ if (value := getattr(layer, name)) not in _NOTHING}
+        out = replace(out, **given)
+    return out
+
+
+_NOTHING: tuple[object, ...] = (None, {}, ())

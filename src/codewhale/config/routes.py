@@ -1,0 +1,174 @@
+"""Where model calls go: provider profiles, file, environment and flags made into one `Route` per provider.
+
+Invariant: a key belongs to the endpoint it was saved for. A key from a file is not sent to a host that only an environment
+variable named, and `DEEPSEEK_*` never supplies the key or address of another provider.
+"""
+
+from msgspec.structs import replace
+
+from codewhale.config.environment import environment, given
+from codewhale.config.layers import Layer, ProviderLayer
+from codewhale.config.nearest import nearest
+from codewhale.config.settings import KeySource, Route, Secret, Settings
+from codewhale.domain.errors import ConfigError
+from codewhale.llm.profiles import UNKNOWN, Profile, load_profile, profile_ids
+from codewhale.llm.route import Route as ModelRoute
+from codewhale.llm.route import RouteWish, make_route
+from codewhale.llm.transport.url import is_loopback, parse_url
+
+DEFAULT_PROVIDER = "deepseek"
+
+
+def routes_of(file: Layer, variables: Layer, flags: Layer, env: dict[str, str]) -> tuple[Route, dict[str, Route]]:
+    """The active route, and those of all other providers that the file has a table for."""
+    sources = _Sources(file, variables, flags, env)
+    active = flags.provider or variables.provider or file.provider or DEFAULT_PROVIDER
+    others = {name: sources.route(name) for name in file.providers if name != active}
+    return sources.active(active), others
+
+
+def route_for(settings: Settings, provider: str | None) -> Route:
+    """The route of the provider that a thread names; None is the active one."""
+    if provider is None or provider == settings.route.provider:
+        return settings.route
+    if provider in settings.routes:
+        return settings.routes[provider]
+    return _Sources(Layer(), Layer(), Layer(), environment()).route(provider)
+
+
+def model_route(settings: Settings, provider: str | None = None, model: str | None = None) -> ModelRoute:
+    """What a model call needs, all resolved. `ConfigError` when no call could be made: no key where one is needed, plain
+    HTTP to another machine, no such provider, a header that cannot be sent."""
+    route = route_for(settings, provider)
+    key = route.api_key
+    return make_route(
+        route.provider,
+        RouteWish(
+            model=model or route.model or None,
+            base_url=route.base_url or None,
+            api_key=key.reveal() if key else None,
+            key_source=route.api_key_source,
+            headers=tuple(route.http_headers.items()),
+            effort=settings.reasoning_effort,
+            window=route.context_window,
+            max_output=route.max_output,
+            allow_insecure_http=settings.allow_insecure_http,
+            proxy=_proxy(settings, route.base_url),
+            ca_file=settings.ca_file,
+        ),
+    )
+
+
+def _proxy(settings: Settings, base_url: str) -> str | None:
+    if settings.proxy is None or not base_url:
+        return None
+    host = parse_url(base_url).host
+    if is_loopback(host) or any(_covers(entry, host) for entry in settings.no_proxy):
+        return None
+    return settings.proxy
+
+
+def _covers(entry: str, host: str) -> bool:
+    name = entry.lower().rpartition(":")[0] if entry.rpartition(":")[2].isdecimal() else entry.lower()
+    name = name.lstrip("*").lstrip(".")
+    return entry == "*" or host == name or (bool(name) and host.endswith("." + name))
+
+
+class _Sources:
+    """The layers, and how each part of a route is looked up in them."""
+
+    def __init__(self, file: Layer, variables: Layer, flags: Layer, env: dict[str, str]) -> None:
+        self._file = file
+        self._variables = variables
+        self._flags = flags
+        self._env = env
+
+    def active(self, provider: str) -> Route:
+        """The route of the provider in use: what was given without naming a provider is meant for it."""
+        route = self.route(provider)
+        named = provider in self._file.providers and self._file.providers[provider].model
+        model = self._flags.model or self._variables.model or (None if named else self._file.model)
+        url = self._flags.base_url
+        if url is not None:
+            parse_url(url)
+        return replace(route, model=model or route.model, base_url=url or route.base_url)
+
+    def route(self, provider: str) -> Route:
+        """The route of a provider by what names it alone."""
+        keys = self._keys(provider)
+        profile = self._profile(provider, keys)
+        names = (keys.api_key_env,) if keys.api_key_env else profile.key_env
+        saved_for = keys.base_url or profile.base_url
+        moved_to = self._moved(provider, profile)
+        key, source = self._key(provider, keys, names)
+        if source == "config" and moved_to and not _same_place(moved_to, saved_for):
+            key, source = None, "missing"
+        return Route(
+            provider=provider,
+            model=keys.model or self._env_of(profile.model_env) or profile.default_model,
+            base_url=_url(moved_to or saved_for, provider),
+            api_key=key,
+            api_key_source=source,
+            api_key_env=names,
+            needs_key=not profile.keyless,
+            http_headers=keys.http_headers,
+            context_window=keys.context_window,
+            max_output=keys.max_output,
+        )
+
+    def _keys(self, provider: str) -> ProviderLayer:
+        keys = self._file.providers.get(provider, ProviderLayer())
+        if provider != DEFAULT_PROVIDER:
+            return keys
+        file = self._file
+        return replace(
+            keys,
+            api_key=keys.api_key or file.api_key,
+            base_url=keys.base_url or file.base_url,
+            http_headers={**(file.http_headers or {}), **keys.http_headers},
+        )
+
+    def _profile(self, provider: str, keys: ProviderLayer) -> Profile:
+        profile = load_profile(provider)
+        if profile is not None:
+            return profile
+        if keys.base_url or self._flags.base_url:
+            return replace(UNKNOWN, id=provider, base_url=keys.base_url or self._flags.base_url or "")
+        known = sorted({*profile_ids(), *self._file.providers})
+        meant = nearest(provider, known)
+        raise ConfigError(
+            f"there is no provider {provider!r}",
+            hint=(f"did you mean {meant}? " if meant else f"known are {', '.join(known)}. ")
+            + f"For any other server, give base_url in [providers.{provider}] or with --base-url",
+        )
+
+    def _moved(self, provider: str, profile: Profile) -> str | None:
+        if provider == DEFAULT_PROVIDER and self._variables.base_url:
+            return self._variables.base_url
+        return self._env_of(profile.base_url_env)
+
+    def _key(self, provider: str, keys: ProviderLayer, names: tuple[str, ...]) -> tuple[Secret | None, KeySource]:
+        found = self._env_of(names)
+        if found is not None:
+            return Secret(found), "env"
+        if provider == DEFAULT_PROVIDER and self._variables.api_key is not None:
+            return self._variables.api_key, "env"
+        return (keys.api_key, "config") if keys.api_key is not None else (None, "missing")
+
+    def _env_of(self, names: tuple[str, ...]) -> str | None:
+        return next((value for value in (given(self._env, name) for name in names) if value is not None), None)
+
+
+def _url(text: str, provider: str) -> str:
+    try:
+        parse_url(text)
+    except ConfigError as error:
+        raise ConfigError(f"base_url of {provider}: {error.message}", hint=error.hint) from None
+    return text
+
+
+def _same_place(a: str, b: str) -> bool:
+    try:
+        return parse_url(a).origin == parse_url(b).origin
+    except ConfigError:
+        return False

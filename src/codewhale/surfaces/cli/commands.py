@@ -1,0 +1,38 @@
+"""The table of commands and of the options that all of them take: one line each, in a newcomer's words.
+
+Help texts, lookup with suggestions, and shell completion are all made from it. It imports nothing.
+"""
+
+PACKAGE = "codewhale.surfaces.cli"
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "exec": ("exec", "ask once: do the work in this folder, print the answer, exit"),
+    "threads": ("threads", "list, show and export your past conversations"),
+    "serve": ("serve", "run the HTTP server that apps and scripts connect to"),
+    "demo": ("demo", "see it fix a small failing project, without any key"),
+    "doctor": ("doctor", "check the set-up: settings, key, folders, tools"),
+    "store": ("store", "check or rebuild the database that keeps the conversations"),
+    "scripted-model": ("scripted_model", "serve a pretend model from a script, for tests"),
+    "completion": ("completion", "print the tab-completion script for your shell"),
+}
+"""Command name to (module in this package, what it does)."""
+
+GLOBAL_OPTIONS: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (("--config",), "FILE", "settings file to use (default: ~/.deepseek/config.toml)"),
+    (("--profile",), "NAME", "settings profile to lay over the file: its [profiles.NAME] table"),
+    (("--provider",), "ID", "who serves the model: deepseek, openai, openrouter, ollama, vllm, ..."),
+    (("--model",), "NAME", "model to use"),
+    (("--base-url",), "URL", "address of the model server, when it is not the provider's own"),
+    (("-w", "--workspace"), "DIR", "folder to work in (default: the current one)"),
+)
+"""Option names, the word for the value, and what it does. Each takes a value."""
+
+
+def takes_value(word: str) -> bool:
+    """Whether this word of a command line is a global option whose value is the next word."""
+    return any(word in names for names, _, _ in GLOBAL_OPTIONS)
+
+
+def is_global(word: str) -> bool:
+    """Whether this word is a global option, `--name=value` included."""
+    return takes_value(word.split("=", 1)[0])

@@ -1,0 +1,102 @@
+"""Argument parsing with errors that suggest, and from arguments to Settings.
+
+Only the parser of the command in use is ever built. A `UsageError` is a command line that cannot be understood (exit 2).
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from codewhale.config.layers import Layer
+from codewhale.config.load import Overrides, load
+from codewhale.config.nearest import nearest
+from codewhale.config.settings import Settings
+from codewhale.domain.errors import InvalidInput
+from codewhale.surfaces.cli.commands import COMMANDS, GLOBAL_OPTIONS, PACKAGE
+
+
+class UsageError(InvalidInput):
+    """The command line cannot be understood."""
+
+    code = "usage"
+
+
+class Command(Protocol):
+    """What a command's module offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it; the exit code."""
+        ...
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises instead of exiting and remembers its options, for suggestions and completion."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.option_strings: list[str] = []
+        self.value_options: set[str] = set()
+        self.choices_of: dict[str, tuple[str, ...]] = {}
+        super().__init__(*args, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+
+    def add_argument(self, *names: Any, **kwargs: Any) -> argparse.Action:
+        action = super().add_argument(*names, **kwargs)
+        if kwargs.get("help") is not argparse.SUPPRESS:
+            self.option_strings += action.option_strings
+        if action.option_strings and action.nargs != 0:
+            self.value_options.update(action.option_strings)
+        if action.choices is not None:
+            self.choices_of[(action.option_strings or [action.dest])[-1]] = tuple(str(c) for c in action.choices)
+        return action
+
+    def error(self, message: str) -> Any:
+        raise UsageError(message, hint=f"`{self.prog} --help` lists what it takes")
+
+    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
+        """Parse all of `argv`; an unknown option is an error with a suggestion."""
+        args, rest = self.parse_known_args(argv)
+        if not rest:
+            return args
+        word = rest[0]
+        if not word.startswith("-"):
+            raise UsageError(f"unexpected argument {word!r}", hint=f"`{self.prog} --help` lists what it takes")
+        meant = nearest(word.split("=", 1)[0], self.option_strings)
+        hint = f"did you mean {meant}?" if meant else f"`{self.prog} --help` lists what it takes"
+        raise UsageError(f"unknown option {word.split('=', 1)[0]} for `{self.prog}`", hint=hint)
+
+
+def load_command(name: str) -> Command:
+    """The module of a command."""
+    return cast(Command, import_module(f"{PACKAGE}.{COMMANDS[name][0]}"))
+
+
+def command_parser(name: str) -> tuple[Parser, Callable[[argparse.Namespace], int]]:
+    """The parser of one command and what runs it."""
+    command = load_command(name)
+    parser = Parser(prog=f"codewhale {name}", description=_sentence(COMMANDS[name][1]))
+    command.add_arguments(parser)
+    for names, metavar, text in GLOBAL_OPTIONS:
+        if not set(names) & set(parser.option_strings):
+            parser.add_argument(*names, metavar=metavar, help=text, default=None)
+    return parser, command.run
+
+
+def settings_of(args: argparse.Namespace, **more: Any) -> Settings:
+    """The settings under this command line; `more` are further leaves of its layer."""
+    layer = Layer(provider=args.provider, model=args.model, base_url=args.base_url, workspace=args.workspace, **more)
+    settings = load(Overrides(config=args.config, profile=args.profile, layer=layer))
+    if settings.problems:
+        count = len(settings.problems)
+        noun = "key" if count == 1 else "keys"
+        print(
+            f"note: {count} unknown {noun} in {settings.config_path} ignored; `codewhale doctor` lists them",
+            file=sys.stderr,
+        )
+    return settings
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."

@@ -1,0 +1,88 @@
+"""What goes to the person: the answer to stdout, all else to stderr, in one write per batch.
+
+Invariant: no control character from a model or a tool reaches the terminal, except newline and tab.
+"""
+
+import re
+import sys
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from codewhale.config.environment import environment, given
+
+Kind = Literal["answer", "note", "problem"]
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_DIM, _RED, _RESET = "\x1b[2m", "\x1b[31m", "\x1b[0m"
+
+
+class Piece(Struct, frozen=True):
+    """Text to show: `answer` belongs to the answer and is written as it is; the others are whole lines about it."""
+
+    kind: Kind
+    text: str
+
+
+def clean(text: str) -> str:
+    """`text` without control and direction-changing characters; newline and tab stay."""
+    return _CONTROLS.sub("", text)
+
+
+class Terminal:
+    """The process's own streams. `asks` tells whether a person can be asked something."""
+
+    def __init__(self) -> None:
+        env = environment()
+        plain = given(env, "NO_COLOR") is not None or given(env, "TERM") == "dumb"
+        self.color = sys.stderr.isatty() and not plain
+        self.asks = sys.stdin.isatty() and sys.stderr.isatty()
+        self._one_screen = sys.stderr.isatty() and sys.stdout.isatty()
+        self._line_open = False
+
+    def show(self, pieces: Sequence[Piece]) -> None:
+        """Write the pieces in order, adjacent ones of a stream in one write."""
+        out: list[str] = []
+        for piece in pieces:
+            if piece.kind == "answer":
+                out.append(piece.text)
+                continue
+            self._answer(out)
+            out = []
+            self._aside(piece)
+        self._answer(out)
+
+    def end_answer(self) -> None:
+        """Make sure that what comes next begins on a line of its own."""
+        if self._line_open:
+            self._answer(["\n"])
+
+    def _answer(self, out: list[str]) -> None:
+        text = clean("".join(out))
+        if text:
+            write_text(text)
+            self._line_open = not text.endswith("\n")
+
+    def _aside(self, piece: Piece) -> None:
+        text = clean(piece.text)
+        if self.color:
+            shade = _RED if piece.kind == "problem" else _DIM
+            text = "\n".join(f"{shade}{line}{_RESET}" for line in text.split("\n"))
+        if self._line_open and self._one_screen:
+            text = "\n" + text
+            self._line_open = False
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+def write_text(text: str) -> None:
+    """Write to stdout at once, as UTF-8; what cannot be encoded is replaced."""
+    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+    sys.stdout.buffer.flush()
+
+
+def write_lines(lines: Sequence[bytes]) -> None:
+    """Write encoded lines to stdout in one go."""
+    if lines:
+        sys.stdout.buffer.write(b"".join(line + b"\n" for line in lines))
+        sys.stdout.buffer.flush()
