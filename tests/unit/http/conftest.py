@@ -54,6 +54,7 @@ class ListClient:
         self.log: list[e.Event] = []
         self.fail: Exception | None = None
         self.readers = 0
+        self.opened = asyncio.Event()
         self._grown = asyncio.Event()
 
     def append(self, payload: e.Payload, *, item_id: str | None = None, turn_id: str | None = TURN.id) -> None:
@@ -114,6 +115,7 @@ class ListClient:
 
     async def events(self, thread_id: str, *, after: int = 0) -> AsyncGenerator[list[e.Event], None]:
         self.readers += 1
+        self.opened.set()
         try:
             while True:
                 if self.fail is not None:

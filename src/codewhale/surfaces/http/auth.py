@@ -59,6 +59,11 @@ class Authenticator:
             raise self._too_many(tries)
         raise HttpError(401, MISSING)
 
+    @property
+    def remembered(self) -> int:
+        """How many peers have bad tries on record; bounded."""
+        return len(self._peers)
+
     def _tries(self, peer: str) -> _Tries | None:
         tries = self._peers.get(peer)
         if tries is not None and self._now() - tries.since >= WINDOW:

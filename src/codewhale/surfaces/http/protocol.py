@@ -4,7 +4,8 @@ number, a bound on connections, origin-form targets only. It must not look at an
 
 import asyncio
 from asyncio import TimerHandle
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -20,6 +21,19 @@ _REASONS = {
     431: b"Request Header Fields Too Large",
     503: b"Service Unavailable",
 }
+
+
+LINGER = 1.0
+"""Seconds in which a peer that is still sending may read why it was refused, before the connection is reset."""
+
+
+class _Lingering:
+    """The part of a transport that an answer uses, with another way to close."""
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+        self.close = close
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -38,6 +52,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.access_log = False
         self._head_timer: TimerHandle | None = None
         self._in_head = True
+        self._head_begun = False
         self._head_bytes = 0
         self._refused = False
 
@@ -67,6 +82,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is None:
             self._head_bytes = 0
             self._await_head()
+        self._head_begun = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if len(self.headers) < self.limits.header_count:
@@ -82,6 +98,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(400, "The request target must be a path")
             return
         super().on_headers_complete()
+        self.cycle.transport = cast("asyncio.Transport", _Lingering(self.transport, self._close_after_answer))
 
     def on_body(self, body: bytes) -> None:
         if not self._refused:
@@ -91,11 +108,16 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._refused:
             super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        if not self._refused:
+            super().on_response_complete()
+
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, msg)
 
     def _await_head(self) -> None:
         self._in_head = True
+        self._head_begun = False
         self._head_timer = self.loop.call_later(self.limits.header_timeout, self._head_late)
 
     def _head_done(self) -> None:
@@ -105,7 +127,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_timer = None
 
     def _head_late(self) -> None:
-        if self._head_bytes:
+        if self._head_begun:
             self._refuse(408, "The request's headers did not arrive in time")
         else:
             self.transport.close()
@@ -115,10 +137,28 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._refused or self.transport.is_closing():
             return
         self._refused = True
+        if self.cycle is not None and not self.cycle.response_complete:  # pyright: ignore[reportUnnecessaryComparison]
+            self.transport.abort()  # an answer is under way: nothing can be said in the middle of it
+            return
         body = body_of(status, message)
         head = b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         self.transport.write(head % (status, _REASONS[status], len(body)) + body)
-        self.transport.close()
+        self._linger()
+
+    def _close_after_answer(self) -> None:
+        if self.cycle.more_body:
+            self._refused = True
+            self._linger()
+        else:
+            self.transport.close()
+
+    def _linger(self) -> None:
+        """Say that we are done, and take in (and drop) what the peer still sends: a reset would lose our answer."""
+        self._head_done()
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._head_timer = self.loop.call_later(LINGER, self.transport.abort)
 
 
 def bounded(limits: Limits) -> type[BoundedProtocol]:

@@ -77,7 +77,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         Spec(
             doc="List threads, newest change first.",
             answer=list[Thread],
-            params=(Param("limit", "uint", "At most so many; absent is all."), _ARCHIVED, _ARCHIVED_ONLY, _WORKSPACE),
+            params=(
+                Param("limit", "uint", "At most so many; absent is all."),
+                _SEARCH,
+                _ARCHIVED,
+                _ARCHIVED_ONLY,
+                _WORKSPACE,
+            ),
         ),
     ),
     with_body(
