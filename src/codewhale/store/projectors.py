@@ -62,7 +62,8 @@ def _thread_begun(db: Sql, seq: int, payload: e.ThreadStarted | e.ThreadForked) 
         for turn in payload.turns:
             _insert_turn(db, turn)
         for item in payload.items:
-            _preview(db, thread.id, item, _insert_item(db, seq, thread.id, item, item.ended_at))
+            position = _insert_item(db, seq, thread.id, item, is_open=item.status in OPEN_STATUSES)
+            _preview(db, thread.id, item, position)
         if payload.turns:
             title = summarize(payload.turns[-1].input_summary.strip(), TITLE_LIMIT)
             db.execute("UPDATE threads SET turn_title = ? WHERE id = ?", (title, thread.id))
@@ -142,26 +143,24 @@ def _item(
     payload: e.ItemStarted | e.ItemCompleted | e.ItemFailed | e.ItemInterrupted,
 ) -> None:
     item = payload.item
-    if isinstance(payload, e.ItemStarted) and item.status in OPEN_STATUSES:
-        _insert_item(db, seq, event.thread_id, item, None)
+    if isinstance(payload, e.ItemStarted):
+        _insert_item(db, seq, event.thread_id, item, is_open=True)
         return
-    ended_at = item.ended_at or event.timestamp
     moved = db.execute(
         "UPDATE items SET open = 0, ended_at = ?, last_seq = ?, record = ?"
         " WHERE id = ? AND turn_id = ? AND thread_id = ? AND open = 1 RETURNING position",
-        (ended_at, seq, _encode(item), item.id, item.turn_id, event.thread_id),
+        (item.ended_at or event.timestamp, seq, _encode(item), item.id, item.turn_id, event.thread_id),
     ).get
-    position = moved if isinstance(moved, int) else _insert_item(db, seq, event.thread_id, item, ended_at)
+    position = moved if isinstance(moved, int) else _insert_item(db, seq, event.thread_id, item, is_open=False)
     _preview(db, event.thread_id, item, position)
 
 
-def _insert_item(db: Sql, seq: int, thread_id: str, item: Item, ended_at: str | None) -> int:
+def _insert_item(db: Sql, seq: int, thread_id: str, item: Item, *, is_open: bool) -> int:
     """Insert a new item; its position. One that is born finished has no deltas, so it counts as pruned."""
-    is_open = item.status in OPEN_STATUSES
     position = db.execute(
         "INSERT INTO items (id, thread_id, turn_id, open, ended_at, first_seq, last_seq, pruned, record)"
         " SELECT ?, thread_id, id, ?, ?, ?, ?, ?, ? FROM turns WHERE id = ? AND thread_id = ? RETURNING position",
-        (item.id, is_open, ended_at, seq, seq, not is_open, _encode(item), item.turn_id, thread_id),
+        (item.id, is_open, item.ended_at, seq, seq, not is_open, _encode(item), item.turn_id, thread_id),
     ).get
     if not isinstance(position, int):
         raise Refused(f"Item {item.id} names turn {item.turn_id}, which thread {thread_id} does not have.")
