@@ -60,11 +60,11 @@ def apply(view: ThreadView, event: e.Event) -> None:
         return
     payload = event.decode()
     if isinstance(payload, _THREAD):
-        _thread(view, event, payload)
+        _thread(view, payload)
     elif isinstance(payload, _TURN):
         _turn(view, event, payload)
     elif isinstance(payload, _ITEM):
-        _item(view, event, payload)
+        _item(view, payload)
     elif isinstance(payload, _REQUEST):
         _request(view, event, payload)
     elif isinstance(payload, e.StepCompleted) and payload.usage is not None and event.turn_id is not None:
@@ -90,9 +90,7 @@ def _delta(view: ThreadView, event: e.Event) -> None:
         pieces.append(msgspec.json.decode(event.payload, type=e.ItemDelta).delta)
 
 
-def _thread(
-    view: ThreadView, event: e.Event, payload: e.ThreadStarted | e.ThreadUpdated | e.ThreadForked | e.CoherenceChanged
-) -> None:
+def _thread(view: ThreadView, payload: e.ThreadStarted | e.ThreadUpdated | e.ThreadForked | e.CoherenceChanged) -> None:
     view.thread = payload.thread
     if isinstance(payload, e.ThreadForked):
         view.turns.update((t.id, t) for t in payload.turns)
@@ -109,9 +107,7 @@ def _turn(view: ThreadView, event: e.Event, payload: e.TurnStarted | e.TurnSteer
         view.thread = replace(view.thread, latest_turn_id=payload.turn.id, updated_at=event.timestamp)
 
 
-def _item(
-    view: ThreadView, event: e.Event, payload: e.ItemStarted | e.ItemCompleted | e.ItemFailed | e.ItemInterrupted
-) -> None:
+def _item(view: ThreadView, payload: e.ItemStarted | e.ItemCompleted | e.ItemFailed | e.ItemInterrupted) -> None:
     item = payload.item
     known = item.id in view.items
     view.items[item.id] = item

@@ -111,6 +111,12 @@ def _inside_turn(book: _Book, event: e.Event, payload: e.Payload, broken: _Repor
         case e.ItemDelta():
             if not book.items.get(event.item_id or "", False):
                 broken(f"delta for item {event.item_id}, which is not open")
+        case _:
+            _request(book, payload, broken)
+
+
+def _request(book: _Book, payload: e.Payload, broken: _Report) -> None:
+    match payload:
         case e.ApprovalRequired() | e.UserInputRequired():
             if payload.id in book.requests:
                 broken(f"request {payload.id} opened twice")

@@ -117,7 +117,7 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
 def summarize(text: str, limit: int = SUMMARY_LIMIT) -> str:
     """At most `limit` characters, the last three `...` when cut; control characters but newline and tab dropped."""
     head = text[: limit * 4 + 1]
-    clean = "".join(c for c in head if c >= " " and c != "\x7f" or c in "\n\t")
+    clean = "".join(c for c in head if (c >= " " and c != "\x7f") or c in "\n\t")
     if len(clean) <= limit and len(head) == len(text):
         return clean
     return clean[: limit - 3] + "..."

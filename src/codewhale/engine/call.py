@@ -76,7 +76,13 @@ def _plan(call: ToolCall, room: CallRoom) -> _Planned:
     except ToolError as error:
         return _Planned(call=call, tool=tool, problem=error.message)
     described = tool.describe(arguments) if tool.describe is not None else tool.name
-    subject = PlannedCall(tool=tool.name, effects=tool.effects, default=tool.default, description=described)
+    subject = PlannedCall(
+        tool=tool.name,
+        effects=tool.effects,
+        default=tool.default,
+        description=described,
+        arguments=call.arguments,
+    )
     return _Planned(call=call, tool=tool, arguments=arguments, subject=subject)
 
 
@@ -120,7 +126,8 @@ def _open(recorder: TurnRecorder, call: ToolCall) -> OpenItem:
 async def _run(recorder: TurnRecorder, room: CallRoom, planned: _Planned, opened: OpenItem) -> ToolOutput:
     if planned.problem is not None:
         return _error(planned.problem, "invalid_input")
-    assert planned.tool is not None and planned.arguments is not None and planned.subject is not None
+    assert planned.tool is not None
+    assert planned.arguments is not None
     refusal = await _gate(recorder, room, planned, opened)
     if refusal is not None:
         return _error(refusal, "permission_denied")

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from codewhale.domain import events as e
 from codewhale.domain.fold import ThreadView
 from codewhale.domain.ports import Clock
-from codewhale.domain.records import Item, summarize
+from codewhale.domain.records import OPEN_STATUSES, Item, summarize
 from codewhale.domain.requests import Request
 
 RESTARTED = "Interrupted by process restart"
@@ -23,9 +23,11 @@ def closing_events(view: ThreadView, clock: Clock) -> list[e.NewEvent]:
     payloads: list[tuple[e.Payload, str | None]] = [
         (_denied(request), None) for request in view.requests.values() if request.turn_id == turn.id
     ]
-    for item in view.items_of(turn.id):
-        if item.status in ("queued", "in_progress"):
-            payloads.append((e.ItemInterrupted(item=_interrupted(view, item, now)), item.id))
+    payloads += [
+        (e.ItemInterrupted(item=_interrupted(view, item, now)), item.id)
+        for item in view.items_of(turn.id)
+        if item.status in OPEN_STATUSES
+    ]
     ended = replace(
         turn, status="interrupted", ended_at=now, error=RESTARTED, error_code="restart", usage=view.usage.get(turn.id)
     )

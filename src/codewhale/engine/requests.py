@@ -110,7 +110,7 @@ async def question(
     async with aclosing(recorder.ports.store.subscribe(recorder.turn.thread_id, after=seq)) as log:
         async for batch in log:
             for event in batch:
-                if event.event == e.UserInputAnswered.WIRE or event.event == e.UserInputCanceled.WIRE:
+                if event.event in (e.UserInputAnswered.WIRE, e.UserInputCanceled.WIRE):
                     payload = event.decode()
                     if isinstance(payload, e.UserInputAnswered) and payload.id == request_id:
                         return payload.answers

@@ -48,6 +48,7 @@ async def run_step(recorder: TurnRecorder, provider: Provider, request: ModelReq
                     finish = event.reason
                 case Waiting():
                     recorder.note(_waiting(event))
+        speaker.stop()
     finally:
         if usage is not None:
             recorder.add_usage(usage)
@@ -61,7 +62,6 @@ async def run_step(recorder: TurnRecorder, provider: Provider, request: ModelReq
                 usage=usage,
             )
         )
-    speaker.stop()
     return StepResult(items=tuple(speaker.items), calls=tuple(calls), finish=finish or "unknown")
 
 

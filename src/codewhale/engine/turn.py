@@ -6,7 +6,7 @@ memory is stale: the caller folds it anew from the log.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -50,6 +50,10 @@ class TurnSetup(Struct, frozen=True, kw_only=True):
     effort: Effort | None = None
 
 
+Prepare = Callable[[], Awaitable[tuple[TurnSetup, Conversation]]]
+"""Gets the turn ready; what goes wrong in it ends the turn as failed."""
+
+
 class TurnEnd(Exception):
     """The turn cannot go on: it ends as failed, with this error and code."""
 
@@ -59,15 +63,13 @@ class TurnEnd(Exception):
 
 
 async def run_turn(
-    recorder: TurnRecorder,
-    setup: TurnSetup,
-    conversation: Conversation,
-    steers: Steers,
-    interrupt_reason: Callable[[], str | None],
+    recorder: TurnRecorder, prepare: Prepare, steers: Steers, interrupt_reason: Callable[[], str | None]
 ) -> Ticket:
-    """Run the turn to its end and record it; the ticket is that of `turn.completed`. Cancelling the task interrupts the turn; the cancellation is swallowed when
-    `interrupt_reason` gives a reason (the turn was meant), else it goes on (the runtime is going away)."""
+    """Run the turn to its end and record it; the ticket is that of `turn.completed`. Cancelling the task interrupts the
+    turn. The cancellation is swallowed when `interrupt_reason` gives a reason (the turn was meant), else it goes on (the
+    runtime is going away)."""
     try:
+        setup, conversation = await prepare()
         await _steps(recorder, setup, conversation, steers)
         return recorder.finish("completed")
     except asyncio.CancelledError:

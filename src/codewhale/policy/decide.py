@@ -25,12 +25,14 @@ class PlannedCall(Struct, frozen=True, kw_only=True):
 
 class Posture(Struct, frozen=True, kw_only=True):
     """How much is allowed. `mode` yolo stands for shell and automatic approval; `trust_mode` widens which paths may be
-    touched and answers no approval; `allowed` and `denied` are `approval_key`s that a person decided on before."""
+    touched and answers no approval; with `never_ask` what would be asked is denied; `allowed` and `denied` are
+    `approval_key`s that a person decided on before."""
 
     mode: Mode = "agent"
     allow_shell: bool = False
     auto_approve: bool = False
     trust_mode: bool = False
+    never_ask: bool = False
     allowed: frozenset[str] = frozenset()
     denied: frozenset[str] = frozenset()
 
@@ -54,6 +56,10 @@ def decide(call: PlannedCall, posture: Posture) -> Decision:
         )
     if posture.auto_approve or posture.mode == "yolo":
         return Decision(verdict="allow", rule="auto_approve", reason="this thread approves calls by itself")
+    if posture.never_ask:
+        return Decision(
+            verdict="deny", rule="approval_policy", reason=f"{call.tool} needs an approval and nobody is asked"
+        )
     return Decision(verdict="ask", rule="tool_default", reason=f"{call.tool} needs an approval")
 
 

@@ -22,7 +22,7 @@ from codewhale.engine.ports import Ports
 from codewhale.engine.recover import closing_events
 from codewhale.runtime.residents import Resident, Residents
 from codewhale.runtime.threads import Defaults, forked, new_thread, patched, wanted
-from codewhale.runtime.turns import ModelSource, Turns
+from codewhale.runtime.turns import Outside, Turns
 from codewhale.store.port import Store, Ticket
 
 READ_BATCH = 256
@@ -31,11 +31,11 @@ READ_BATCH = 256
 class Runtime:
     """Commands and queries over the threads of one data directory."""
 
-    def __init__(self, ports: Ports, defaults: Defaults, models: ModelSource, group: asyncio.TaskGroup) -> None:
+    def __init__(self, ports: Ports, defaults: Defaults, outside: Outside, group: asyncio.TaskGroup) -> None:
         self._ports = ports
         self._defaults = defaults
         self._residents = Residents(ports.store)
-        self._turns = Turns(ports, defaults, models, self._residents, group)
+        self._turns = Turns(ports, defaults, outside, self._residents, group)
 
     @property
     def defaults(self) -> Defaults:

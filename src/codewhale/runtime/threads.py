@@ -21,6 +21,7 @@ class Defaults(Struct, frozen=True, kw_only=True):
     mode: str = "agent"
     allow_shell: bool = False
     auto_approve: bool = False
+    never_ask: bool = False
     max_steps: int = 100
 
 
@@ -52,16 +53,20 @@ _CLEARABLE = frozenset({"title", "system_prompt"})
 def patched(thread: Thread, patch: ThreadPatch) -> tuple[Thread, dict[str, object]]:
     """The thread after the patch and the fields that really changed (None = cleared)."""
     changes: dict[str, object] = {}
-    for name, value in wanted(patch).items():
-        if isinstance(value, str):
-            value = value.strip()
-            if not value and name in _CLEARABLE:
-                value = None
-            elif not value:
-                raise InvalidInput(f"{name} must not be empty")
+    for name, given in wanted(patch).items():
+        value = _settled(name, given)
         if getattr(thread, name) != value:
             changes[name] = value
     return (structs.replace(thread, **changes) if changes else thread), changes
+
+
+def _settled(name: str, given: object) -> object:
+    if not isinstance(given, str):
+        return given
+    text = given.strip()
+    if not text and name not in _CLEARABLE:
+        raise InvalidInput(f"{name} must not be empty")
+    return text or None
 
 
 def wanted(patch: ThreadPatch) -> dict[str, object]:

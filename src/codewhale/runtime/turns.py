@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from codewhale.context.system import system_text
 from codewhale.domain import events as e
 from codewhale.domain.commands import StartedTurn, TurnInput
-from codewhale.domain.errors import CodewhaleError, Conflict, InvalidInput, NotFound, StoreError
+from codewhale.domain.errors import Conflict, InvalidInput, NotFound, StoreError
 from codewhale.domain.messages import Effort, UserMessage
 from codewhale.domain.records import SCHEMA_VERSION, Turn, summarize
 from codewhale.domain.requests import Answer, ApprovalDecision, RequestKind
@@ -22,7 +22,7 @@ from codewhale.engine.middleware.step_limit import StepLimit
 from codewhale.engine.ports import Ports
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.requests import OpenRequest, RequestDesk
-from codewhale.engine.turn import TurnSetup, run_turn
+from codewhale.engine.turn import Conversation, TurnSetup, run_turn
 from codewhale.llm.provider import Provider
 from codewhale.policy.decide import Posture
 from codewhale.policy.mode import parse_mode
@@ -30,7 +30,7 @@ from codewhale.runtime.residents import ActiveTurn, Resident, Residents, convers
 from codewhale.runtime.threads import Defaults
 from codewhale.store.port import Ticket
 from codewhale.tools.registry import offered
-from codewhale.tools.schema import tool_spec
+from codewhale.tools.schema import spec
 from codewhale.workspace.files import Files
 from codewhale.workspace.processes import Processes
 
@@ -48,15 +48,22 @@ ModelSource = Callable[[str, str | None], Model]
 """(model name, provider id or None) to a model; raises `ConfigError` when it cannot be called."""
 
 
+class Outside(Struct, frozen=True, kw_only=True):
+    """What turns reach beyond the log: models and programs."""
+
+    models: ModelSource
+    processes: Processes
+
+
 class Turns:
     """The turns of a runtime."""
 
     def __init__(
-        self, ports: Ports, defaults: Defaults, models: ModelSource, residents: Residents, group: asyncio.TaskGroup
+        self, ports: Ports, defaults: Defaults, outside: Outside, residents: Residents, group: asyncio.TaskGroup
     ) -> None:
         self._ports = ports
         self._defaults = defaults
-        self._models = models
+        self._outside = outside
         self._residents = residents
         self._group = group
         self._desk = RequestDesk(ports.store.request_known)
@@ -72,7 +79,9 @@ class Turns:
         if self._stopping:
             raise Conflict("The runtime is shutting down")
         recorder = TurnRecorder(self._ports, self._new_turn(resident, given, prompt))
-        active = resident.active = ActiveTurn(recorder=recorder, posture=_posture(resident, given))
+        active = resident.active = ActiveTurn(
+            recorder=recorder, posture=_posture(resident, given, never_ask=self._defaults.never_ask)
+        )
         try:
             user_item = recorder.user_item(prompt, step=0)
             ticket = recorder.begin(user_item)
@@ -189,31 +198,28 @@ class Turns:
             await self._durable(resident, ticket)
 
     async def _work(self, resident: Resident, active: ActiveTurn, given: TurnInput) -> Ticket:
-        recorder = active.recorder
-        try:
+        async def prepare() -> tuple[TurnSetup, Conversation]:
             setup = self._setup(resident, active, given)
-            conversation = await conversation_of(resident, self._ports.store, before=recorder.turn.id)
-        except StoreError:
-            raise
-        except CodewhaleError as error:
-            return recorder.finish("failed", error=_words(error), code=error.code)
-        conversation.messages.append(UserMessage(text=given.prompt.strip()))
-        return await run_turn(recorder, setup, conversation, active.steers, lambda: active.reason)
+            conversation = await conversation_of(resident, self._ports.store, before=active.recorder.turn.id)
+            conversation.messages.append(UserMessage(text=given.prompt.strip()))
+            return setup, conversation
+
+        return await run_turn(active.recorder, prepare, active.steers, lambda: active.reason)
 
     def _setup(self, resident: Resident, active: ActiveTurn, given: TurnInput) -> TurnSetup:
         thread = resident.thread
-        model = self._models(given.model or thread.model, thread.model_provider)
+        model = self._outside.models(given.model or thread.model, thread.model_provider)
         posture = active.posture
-        tools = offered(posture.mode, posture.allow_shell)
+        tools = offered(posture.mode, allow_shell=posture.allow_shell)
         files = Files(thread.workspace)
         return TurnSetup(
             provider=model.provider,
             model=model.name,
             system=system_text(thread),
-            tools=tuple(tool_spec(tool) for tool in tools),
+            tools=tuple(spec(tool) for tool in tools),
             room=CallRoom(
                 files=files,
-                processes=Processes(),
+                processes=self._outside.processes,
                 offered=frozenset(tool.name for tool in tools),
                 posture=lambda: active.posture,
                 desk=self._desk,
@@ -270,15 +276,12 @@ def _active(resident: Resident, turn_id: str) -> ActiveTurn:
     return active
 
 
-def _posture(resident: Resident, given: TurnInput) -> Posture:
+def _posture(resident: Resident, given: TurnInput, *, never_ask: bool) -> Posture:
     thread = resident.thread
     return Posture(
         mode=parse_mode(given.mode or thread.mode),
         allow_shell=thread.allow_shell if given.allow_shell is None else given.allow_shell,
         auto_approve=thread.auto_approve if given.auto_approve is None else given.auto_approve,
         trust_mode=thread.trust_mode if given.trust_mode is None else given.trust_mode,
+        never_ask=never_ask,
     )
-
-
-def _words(error: CodewhaleError) -> str:
-    return f"{error.message} {error.hint}" if error.hint else error.message

@@ -1,0 +1,111 @@
+"""Puts a runtime together from settings: the store, recovery, models, and the task group that owns every turn."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+
+from codewhale.config.environment import environment
+from codewhale.config.routes import model_route
+from codewhale.config.settings import Settings
+from codewhale.domain.ports import Clock, RandomIds, SystemClock
+from codewhale.engine.ports import Ports
+from codewhale.llm.connect import open_provider
+from codewhale.llm.guard import GuardedProvider, Limits
+from codewhale.llm.route import Route
+from codewhale.policy.redact import Redactor
+from codewhale.runtime.runtime import Runtime
+from codewhale.runtime.threads import Defaults
+from codewhale.runtime.turns import Model, Outside
+from codewhale.store.sqlite import SqliteStore
+from codewhale.workspace.processes import Processes
+
+PRUNE_AFTER_SECONDS = 24 * 3600
+PRUNE_EVERY = 4096
+"""Deltas of items that ended a day ago go, looked for once in so many events."""
+
+
+@asynccontextmanager
+async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGenerator[Runtime, None]:
+    """The runtime that owns `settings.runtime_dir`, recovered and ready; leaving interrupts what still runs and closes.
+
+    `what` tells other processes who owns the directory. Raises `StoreError` (another owner, newer schema, disk)."""
+    clock = SystemClock()
+    store = SqliteStore.open(settings.runtime_dir, clock=clock, redact=Redactor(_secrets(settings)), what=what)
+    models = Models(settings, clock)
+    processes = Processes(environment())
+    first = store.latest_seq
+    try:
+        async with asyncio.TaskGroup() as group:
+            runtime = Runtime(
+                Ports(store=store, clock=clock, ids=RandomIds()),
+                defaults_of(settings),
+                Outside(models=models.of, processes=processes),
+                group,
+            )
+            await runtime.recover()
+            try:
+                yield runtime
+            finally:
+                runtime.stop()
+        await models.close()
+        if store.failure is None and store.latest_seq // PRUNE_EVERY != first // PRUNE_EVERY:
+            await store.prune_deltas(ended_before=clock.later(-PRUNE_AFTER_SECONDS))
+    finally:
+        processes.close()
+        store.close()
+
+
+def defaults_of(settings: Settings) -> Defaults:
+    """What the settings give to new threads and turns."""
+    return Defaults(
+        model=settings.route.model,
+        provider=settings.route.provider,
+        workspace=settings.workspace,
+        mode=settings.mode,
+        allow_shell=bool(settings.allow_shell),
+        auto_approve=settings.approval_policy == "auto",
+        never_ask=settings.approval_policy == "never",
+        max_steps=settings.max_steps,
+    )
+
+
+class Models:
+    """Providers by route, opened when first called and closed together."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._limits = _limits(settings)
+        self._open: dict[tuple[str, str], tuple[Route, GuardedProvider]] = {}
+
+    def of(self, model: str, provider: str | None) -> Model:
+        """The model, ready to be called; `ConfigError` when it cannot be."""
+        key = (model, provider or "")
+        found = self._open.get(key)
+        if found is None:
+            route = model_route(self._settings, provider, model)
+            found = self._open[key] = (route, open_provider(route, self._limits, self._clock))
+        route, guarded = found
+        return Model(provider=guarded, name=route.model, max_output_tokens=route.max_output, effort=route.effort)
+
+    async def close(self) -> None:
+        """Close idle connections."""
+        for _, provider in self._open.values():
+            await provider.close()
+
+
+def _limits(settings: Settings) -> Limits:
+    retry = settings.retry
+    known = Limits()
+    return Limits(
+        open_timeout=settings.stream.open_timeout or known.open_timeout,
+        idle_timeout=settings.stream.idle_timeout,
+        retries=retry.max_retries if retry.enabled else 0,
+        first_delay=retry.initial_delay,
+        max_delay=retry.max_delay,
+    )
+
+
+def _secrets(settings: Settings) -> Iterable[str]:
+    keys = [settings.route.api_key, settings.runtime_api.token, *(r.api_key for r in settings.routes.values())]
+    return [key.reveal() for key in keys if key is not None]

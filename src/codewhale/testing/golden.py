@@ -1,0 +1,78 @@
+"""Golden logs: a thread's events as stable lines of JSON, so that a whole turn can be compared and read.
+
+Timestamps and durations go, paths become names, ids are numbered by order of appearance, and adjacent deltas of one item
+are merged (where the coalescer cut is not a promise).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+from msgspec import Struct
+
+from codewhale.domain.events import Event, ItemDelta
+
+_TIMES = frozenset({"timestamp", "created_at", "updated_at", "started_at", "ended_at", "expires_at"})
+_SPANS = frozenset({"duration_ms"})
+_Text = Callable[[str], str]
+_ID = re.compile(r"\b(thr|turn|item)_[0-9a-f]{16,}\b")
+
+
+class Line(Struct, frozen=True, omit_defaults=True):
+    """One event of a golden log."""
+
+    seq: int
+    event: str
+    payload: object
+    turn: str | None = None
+    item: str | None = None
+
+
+def golden(events: Iterable[Event], names: Mapping[str, str]) -> str:
+    """The events as one JSON object a line. `names` replaces texts (a temporary path by `<workspace>`)."""
+    numbers: dict[str, str] = {}
+
+    def short(match: re.Match[str]) -> str:
+        kind = match.group(1)
+        count = sum(1 for name in numbers.values() if name.startswith(kind))
+        return numbers.setdefault(match.group(0), f"{kind}_{count + 1}")
+
+    def text(value: str) -> str:
+        for old, new in names.items():
+            value = value.replace(old, new)
+        return _ID.sub(short, value)
+
+    lines: list[bytes] = []
+    for number, (event, payload) in enumerate(_merged(events), 1):
+        line = Line(
+            seq=number,
+            event=event.event,
+            turn=text(event.turn_id) if event.turn_id else None,
+            item=text(event.item_id) if event.item_id else None,
+            payload=_clean(payload, text),
+        )
+        lines.append(msgspec.json.encode(line))
+    return b"\n".join([*lines, b""]).decode()
+
+
+def _merged(events: Iterable[Event]) -> list[tuple[Event, object]]:
+    found: list[tuple[Event, object]] = []
+    for event in events:
+        payload: object = msgspec.json.decode(event.payload)
+        last = found[-1] if found else None
+        if event.event == ItemDelta.WIRE and last is not None and last[0].event == event.event:
+            if last[0].item_id == event.item_id and isinstance(last[1], dict) and isinstance(payload, dict):
+                last[1]["delta"] += payload["delta"]
+                continue
+        found.append((event, payload))
+    return found
+
+
+def _clean(value: object, text: _Text) -> object:
+    if isinstance(value, dict):
+        entries: dict[str, object] = value  # pyright: ignore[reportUnknownVariableType]
+        return {key: 0 if key in _SPANS else _clean(entry, text) for key, entry in entries.items() if key not in _TIMES}
+    if isinstance(value, list):
+        members: list[object] = value  # pyright: ignore[reportUnknownVariableType]
+        return [_clean(entry, text) for entry in members]
+    return text(value) if isinstance(value, str) else value
