@@ -10,7 +10,6 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from codewhale.domain.events import INTERNAL, PAYLOADS
 from codewhale.surfaces.cli.commands import COMMANDS, GLOBAL_OPTIONS
 from codewhale.surfaces.cli.parser import command_parser
 from codewhale.surfaces.http.routes import ENDPOINTS
+from codewhale.tools.registry import offered
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs/reference"
@@ -71,9 +71,8 @@ def events() -> str:
 
 def tools() -> str:
     """Every tool that the model is offered."""
-    registry = import_module("codewhale.tools.registry")
     sections: list[str] = []
-    for tool in registry.ALL_TOOLS:
+    for tool in offered("yolo", allow_shell=True):
         schema = msgspec.json.schema(tool.arguments)
         own = schema["$defs"][schema["$ref"].rsplit("/", 1)[-1]] if "$ref" in schema else schema
         required = set(own.get("required", ()))

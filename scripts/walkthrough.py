@@ -47,11 +47,11 @@ def _lines(events: list[Fields], first: int, last: int) -> str:
 
 def _line(event: Fields) -> str:
     name: str = event["event"]
-    return f"{event['seq']:>3} {name:<19} {_where(event):<13} {_what(name, event['payload'])}"
+    return f"{event['seq']:>3} {name:<19} {_where(event):<7} {_what(name, event['payload'])}"
 
 
 def _where(event: Fields) -> str:
-    found: str | None = event.get("item_id") or event.get("turn_id") or event["thread_id"]
+    found: str | None = event.get("item") or event.get("turn")
     return found or ""
 
 
