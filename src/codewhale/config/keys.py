@@ -41,7 +41,6 @@ class RetryKeys(Struct, frozen=True, kw_only=True):
     max_retries: Count | None = None
     initial_delay: Seconds | None = None
     max_delay: Seconds | None = None
-    exponential_base: Annotated[float, Meta(ge=1, le=10)] | None = None
 
 
 class StreamKeys(Struct, frozen=True, kw_only=True):

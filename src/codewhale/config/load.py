@@ -204,7 +204,7 @@ def _list(env: dict[str, str], name: str) -> tuple[str, ...] | None:
 def _stream(layer: Layer) -> Stream:
     plain = Stream()
     return Stream(
-        open_timeout=layer.open_timeout or plain.open_timeout,
+        open_timeout=layer.open_timeout,
         idle_timeout=layer.idle_timeout or plain.idle_timeout,
     )
 

@@ -78,13 +78,12 @@ class Retry(Struct, frozen=True, kw_only=True):
     max_retries: int = 3
     initial_delay: float = 1.0
     max_delay: float = 60.0
-    exponential_base: float = 2.0
 
 
 class Stream(Struct, frozen=True, kw_only=True):
-    """Seconds a model's stream may take to open, and to be silent once it is open."""
+    """Seconds a stream may take to open (None: what the provider's profile says, else 45), and to be silent once open."""
 
-    open_timeout: float = 45.0
+    open_timeout: float | None = None
     idle_timeout: float = 300.0
 
 

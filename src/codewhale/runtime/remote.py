@@ -5,7 +5,7 @@ last `seq` that arrived. Answers of the server become the errors that the runtim
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import TypeVar
 from urllib.parse import quote
@@ -34,7 +34,7 @@ from codewhale.llm.sse import SseFrames, data_of
 from codewhale.llm.transport.direct import DirectTransport
 from codewhale.llm.transport.port import HttpRequest, HttpResponse, Transport
 from codewhale.llm.transport.url import parse_url
-from codewhale.store.lock import Owner, read_owner
+from codewhale.runtime.owner import Owner
 
 T = TypeVar("T")
 
@@ -81,7 +81,7 @@ class _Detail(Struct):
 
 
 @asynccontextmanager
-async def connect(owner: Owner, transport: Transport | None = None) -> AsyncIterator["RemoteClient"]:
+async def connect(owner: Owner, transport: Transport | None = None) -> AsyncGenerator["RemoteClient"]:
     """A client of the server that `owner` runs. `StoreOwned` when that process does not serve."""
     if owner.url is None:
         raise StoreOwned(
@@ -92,11 +92,6 @@ async def connect(owner: Owner, transport: Transport | None = None) -> AsyncIter
     async with AsyncExitStack() as stack:
         stack.push_async_callback(line.close)
         yield RemoteClient(owner.url, owner.token, line)
-
-
-def owner_of(directory: str) -> Owner | None:
-    """The process that owns this data directory now; None when nobody does."""
-    return read_owner(directory)
 
 
 class RemoteClient:
@@ -231,7 +226,13 @@ async def _body(response: HttpResponse) -> bytes:
 
 def _decoded(block: bytes) -> Event | None:
     content = data_of(block)
-    return None if content is None else _event.decode(content)
+    try:
+        return None if content is None else _event.decode(content)
+    except msgspec.MsgspecError as error:
+        raise StoreError(
+            f"the server sent an event that this codewhale does not understand: {error}",
+            hint="client and server may be of different versions; restart the server",
+        ) from error
 
 
 _BY_STATUS: dict[int, type[CodewhaleError]] = {

@@ -4,7 +4,6 @@ Invariant: `codewhale --version` imports nothing beyond the package, and a comma
 This is the one place where imports inside functions are the rule: they are the start-up time.
 """
 
-# ruff: noqa: PLC0415
 import sys
 
 from codewhale import __version__

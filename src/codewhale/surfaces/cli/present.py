@@ -42,7 +42,6 @@ class Progress(Struct, kw_only=True):
     seq: int = 0
     streamed: set[str] = field(default_factory=set[str])
     text_open: bool = False
-    steps: int = 0
     tools: dict[str, e.ToolStart] = field(default_factory=dict[str, e.ToolStart])
     runs: list[ToolRun] = field(default_factory=list[ToolRun])
     answers: list[str] = field(default_factory=list[str])
@@ -72,14 +71,16 @@ def take(progress: Progress, event: e.Event) -> e.Payload | None:
             progress.waiting.pop(payload.approval_id, None)
         case e.UserInputAnswered() | e.UserInputCanceled():
             progress.waiting.pop(payload.id, None)
-        case e.StepCompleted():
-            progress.steps = payload.step
-            progress.model = payload.model
-        case e.TurnCompleted():
-            progress.ended = payload.turn
         case _:
-            pass
+            _advance(progress, payload)
     return payload
+
+
+def _advance(progress: Progress, payload: e.Payload) -> None:
+    if isinstance(payload, e.StepCompleted):
+        progress.model = payload.model
+    elif isinstance(payload, e.TurnCompleted):
+        progress.ended = payload.turn
 
 
 def _ended_item(progress: Progress, item: Item) -> None:
@@ -274,6 +275,19 @@ def summary(progress: Progress, turn: Turn) -> dict[str, object]:
         "error_code": turn.error_code,
         "session_id": progress.thread_id,
         "usage": msgspec.to_builtins(usage) if usage else None,
+    }
+
+
+def no_summary(message: str, code: str) -> dict[str, object]:
+    """The `--json` object of a run that never got to a turn."""
+    return {
+        "mode": "agent",
+        "success": False,
+        "output": "",
+        "tools": [],
+        "status": "failed",
+        "error": message,
+        "error_code": code,
     }
 
 

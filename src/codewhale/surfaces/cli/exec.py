@@ -1,0 +1,118 @@
+"""`codewhale exec`: one turn, from a prompt to an exit code.
+
+Only the answer goes to stdout (or JSON, where that was asked for); tools, questions and the bill go to stderr.
+"""
+
+import argparse
+import asyncio
+
+from codewhale.config.routes import model_route
+from codewhale.config.settings import Settings
+from codewhale.domain.commands import NewThread, TurnInput
+from codewhale.domain.errors import CodewhaleError
+from codewhale.runtime.owner import owner_of
+from codewhale.surfaces.cli.drive import Output, Run, drive
+from codewhale.surfaces.cli.opening import opened
+from codewhale.surfaces.cli.parser import UsageError, settings_of
+from codewhale.surfaces.cli.prompt import read_prompt
+from codewhale.surfaces.cli.terminal import Terminal
+from codewhale.surfaces.cli.threads_of import Choice
+
+_RESUMING = (("resume", "--resume"), ("session_id", "--session-id"), ("continue_", "--continue"))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="PROMPT", help="what to do; `-` reads it from standard input")
+    parser.add_argument("-p", "--prompt", metavar="TEXT", help="the prompt, when it could be taken for something else")
+    parser.add_argument("--prompt-file", metavar="FILE", help="read the prompt from a file")
+    parser.add_argument("--auto", action="store_true", help="allow what the model wants to do without asking")
+    parser.add_argument(
+        "--yolo", action="store_true", help="like --auto, and allow shell commands whatever the settings say"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end instead of text")
+    parser.add_argument(
+        "--output-format", choices=["text", "stream-json"], help="stream-json: one JSON object per line, as it happens"
+    )
+    parser.add_argument(
+        "--continue", dest="continue_", action="store_true", help="go on with this folder's latest thread"
+    )
+    parser.add_argument("--resume", metavar="ID", help="go on with this thread; the first letters of its id are enough")
+    parser.add_argument("--session-id", metavar="ID", help="go on with this thread; the whole id")
+    parser.add_argument("--max-turns", type=int, metavar="N", help="stop after N model calls (exit code 75)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one turn; the exit code tells how it ended."""
+    _check(args)
+    terminal = Terminal()
+    out = Output("json" if args.json else args.output_format or "text", terminal)
+    try:
+        settings = settings_of(args)
+        words = [*args.words, args.prompt] if args.prompt is not None else args.words
+        prompt = read_prompt(words, args.prompt_file)
+        return asyncio.run(_run(args, settings, prompt, out))
+    except CodewhaleError as error:
+        out.failed(error)
+        raise
+
+
+async def _run(args: argparse.Namespace, settings: Settings, prompt: str, out: Output) -> int:
+    owner = owner_of(settings.runtime_dir)
+    choice = Choice(
+        workspace=settings.workspace,
+        prefix=args.resume,
+        exact=args.session_id,
+        latest=args.continue_,
+        new=_new(args, settings),
+    )
+    if owner is None and not choice.resumes:
+        model_route(settings)
+    allow = args.auto or args.yolo
+    turn = TurnInput(
+        prompt=prompt,
+        model=args.model if choice.resumes else None,
+        allow_shell=_shell(args, settings),
+        trust_mode=True if args.yolo else None,
+        auto_approve=True if allow else None,
+        max_steps=args.max_turns,
+    )
+    mode = "agent" if allow or choice.resumes or out.format == "stream-json" else "one-shot"
+    async with opened(settings, "exec", owner) as client:
+        return await drive(client, Run(choice=choice, turn=turn, mode=mode, deny=_deny(settings, out.terminal)), out)
+
+
+def _new(args: argparse.Namespace, settings: Settings) -> NewThread:
+    return NewThread(
+        model=args.model,
+        model_provider=args.provider,
+        workspace=settings.workspace,
+        mode=settings.mode,
+        allow_shell=_shell(args, settings),
+    )
+
+
+def _shell(args: argparse.Namespace, settings: Settings) -> bool:
+    """Here each command is asked for, so the shell is offered unless the settings forbid it."""
+    return True if args.yolo else settings.allow_shell is not False
+
+
+def _deny(settings: Settings, terminal: Terminal) -> str | None:
+    if settings.approval_policy == "never":
+        return 'approval_policy is "never"; allow with --auto'
+    return None if terminal.asks else "no terminal to ask on; allow with --auto"
+
+
+def _check(args: argparse.Namespace) -> None:
+    chosen = [name for field, name in _RESUMING if getattr(args, field)]
+    if len(chosen) > 1:
+        raise UsageError(f"{chosen[0]} and {chosen[1]} do not go together", hint="name the thread in one way")
+    if chosen and args.provider:
+        raise UsageError(
+            f"--provider cannot be changed with {chosen[0]}", hint="a thread keeps its provider; start a new one"
+        )
+    if args.json and args.output_format:
+        raise UsageError(
+            "--json and --output-format do not go together", hint="--output-format stream-json streams JSON"
+        )
+    if args.max_turns is not None and args.max_turns < 1:
+        raise UsageError("--max-turns must be at least 1")
