@@ -71,7 +71,7 @@ def _whole_end(head: bytes) -> bytes:
 
 def _whole_start(tail: bytes) -> int:
     """How many bytes at the start belong to a character that the cut split."""
-    for start in range(min(4, len(tail))):
-        if tail[start] & 0xC0 != 0x80:
-            return start
-    return 0
+    start = 0
+    while start < min(4, len(tail)) and tail[start] & 0xC0 == 0x80:
+        start += 1
+    return start if start < 4 else 0

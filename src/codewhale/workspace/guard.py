@@ -27,7 +27,8 @@ while read -r sign group; do
 done
 for group in $groups; do kill -s KILL -- "-$group"; done
 for round in 1 2 3 4 5 6 7 8 9; do
-  found=$(grep -sl -F "$1" /proc/[0-9]*/environ) || exit 0
+  found=$(grep -sl -F "$1" /proc/[0-9]*/environ)
+  [ -n "$found" ] || exit 0
   for file in $found; do file=${file#/proc/}; kill -s KILL "${file%/environ}"; done
 done
 """
@@ -44,6 +45,11 @@ class Guard:
         self._watcher: subprocess.Popen[bytes] | None = None
         self._adopts = False
         self._pid = 0
+
+    @property
+    def watcher_pid(self) -> int | None:
+        """The watcher, once a command has been run."""
+        return self._watcher.pid if self._watcher is not None else None
 
     def mark(self) -> str:
         """A new value of the mark that the environment of the next command must carry."""
@@ -72,7 +78,7 @@ class Guard:
     def kill_leftovers(self, session: int, mark: str) -> list[int]:
         """Kill and name the orphans of the command; reap those that are already dead."""
         self._unreaped = [process for process in self._unreaped if process.poll() is None]
-        return [pid for pid in self._orphans() if _belongs(pid, session, mark) and kill(pid)]
+        return [pid for pid in self.orphans() if _belongs(pid, session, mark) and kill(pid)]
 
     def close(self) -> None:
         """Dismiss the watcher. Call it when no command runs any more; the next command starts a new one."""
@@ -82,7 +88,7 @@ class Guard:
             self._watcher.wait()
             self._watcher = None
 
-    def _orphans(self) -> list[int]:
+    def orphans(self) -> list[int]:
         """Living children of ours that we did not start."""
         if not self._adopts:
             return []

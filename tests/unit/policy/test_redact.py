@@ -1,0 +1,63 @@
+import base64
+import json
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codewhale.policy.redact import Redactor
+
+SECRET = 'sk-Ä"7/+=\\ z😀9'
+PLAIN = "sk-0123456789abcdef"
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "in JSON": json.dumps,
+    "in JSON with its letters kept": lambda s: json.dumps(s, ensure_ascii=False),
+    "in JSON in JSON": lambda s: msgspec.json.encode(msgspec.json.encode({"a": s}).decode()).decode(),
+    "in hex": lambda s: s.encode().hex(),
+    "in upper-case hex": lambda s: s.encode().hex().upper(),
+    "in a URL": lambda s: quote(s, safe=""),
+    "in a form": lambda s: quote_plus(s).replace("+", "%20"),
+    "in base64": lambda s: base64.b64encode(s.encode()).decode(),
+    "in URL-safe base64": lambda s: base64.urlsafe_b64encode(s.encode()).decode(),
+    "in basic authentication": lambda s: base64.b64encode(f"user:{s}".encode()).decode(),
+    "in base64 of more": lambda s: base64.b64encode(f"me:{s}@host".encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("secret", [SECRET, PLAIN])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("padding", [0, 10_000])
+def test_a_secret_goes_in_every_form(secret: str, form: str, padding: int) -> None:
+    written = FORMS[form](secret)
+    content = f"{'.' * padding} before {written} after".encode()
+    redacted = Redactor([secret])(content)
+    assert b"[redacted]" in redacted
+    assert redacted.startswith(content[: padding + 8])
+    assert redacted.endswith(b" after")
+    assert secret.encode() not in redacted
+
+
+@given(st.text(min_size=8, max_size=40).filter(lambda s: len(s.strip().encode()) >= 8), st.text(max_size=20))
+def test_json_stays_json(secret: str, around: str) -> None:
+    content = msgspec.json.encode({"text": around + secret + around, "n": 1})
+    decoded = msgspec.json.decode(Redactor([secret])(content))
+    assert secret.strip() not in str(decoded["text"]) or '"' in secret
+
+
+def test_what_holds_no_secret_is_the_same_object() -> None:
+    content = b'{"delta":"nothing to see"}'
+    assert Redactor([PLAIN])(content) is content
+    assert Redactor([])(content) is content
+
+
+def test_too_short_is_no_secret() -> None:
+    assert Redactor(["ollama", " ", ""])(b"ollama  ") == b"ollama  "
+
+
+def test_the_longer_secret_wins() -> None:
+    assert Redactor(["abcdefgh", "abcdefghijkl"])(b"abcdefghijkl") == b"[redacted]"
