@@ -47,15 +47,21 @@ class Change:
             self.close()
             raise
 
-    def stage(self, content: bytes, like: os.stat_result | None, executable: bool | None) -> None:
-        """Write `content` to disk under a temporary name, with the mode and owner of `like`, or those of a new file."""
+    def stage(
+        self, content: bytes, like: os.stat_result | None, *, mode: int | None = None, executable: bool | None = None
+    ) -> None:
+        """Write `content` to disk under a temporary name, with the mode and owner of `like`, or those of a new file.
+        `mode` and `executable` overrule that.
+        """
         self._temporary = f".{self._name[:40]}.{os.urandom(6).hex()}.tmp"
-        out = os.open(self._temporary, _CREATE, 0o666 if like is None else 0o600, dir_fd=self._directory)
+        out = os.open(
+            self._temporary, _CREATE, 0o666 if like is None and mode is None else 0o600, dir_fd=self._directory
+        )
         try:
             left = memoryview(content)
             while left:
                 left = left[os.write(out, left) :]
-            _dress(out, like, executable)
+            _dress(out, like, mode, executable)
             os.fsync(out)
         finally:
             os.close(out)
@@ -68,10 +74,10 @@ class Change:
             )
         if self._stamp is not None and (keep or self._temporary is None):
             self._set_aside(gone=self._temporary is None)
-        self._committed = True
         if self._temporary is not None:
             self._rename(self._temporary, self._name)
             self._temporary = None
+        self._committed = True
         os.fsync(self._directory)
 
     def undo(self) -> None:
@@ -81,10 +87,13 @@ class Change:
             self._backup = None
         elif self._committed and self._stamp is None:
             self._unlink(self._name)
+        self._committed = False
         self._drop_temporary()
         for directory, name in reversed(self._made):
             with suppress(OSError):  # somebody put a file there meanwhile: it stays
                 os.rmdir(name, dir_fd=directory)
+            os.close(directory)
+        self._made.clear()
 
     def close(self) -> None:
         """Let go of descriptors and leftovers."""
@@ -114,7 +123,9 @@ class Change:
             self._rename(self._name, backup)
         else:
             try:
-                os.link(self._name, backup, src_dir_fd=self._directory, dst_dir_fd=self._directory, follow_symlinks=False)
+                os.link(
+                    self._name, backup, src_dir_fd=self._directory, dst_dir_fd=self._directory, follow_symlinks=False
+                )
             except OSError:  # a file system without hard links: a moment without the file cannot be avoided
                 self._rename(self._name, backup)
         self._backup = backup
@@ -150,12 +161,14 @@ def commit_all(changes: list[Change]) -> None:
         raise
 
 
-def _dress(out: int, like: os.stat_result | None, executable: bool | None) -> None:
+def _dress(out: int, like: os.stat_result | None, mode: int | None, executable: bool | None) -> None:
     if like is not None:
         if (like.st_uid, like.st_gid) != (os.geteuid(), os.getegid()):
             with suppress(OSError):  # only root may give files away; the mode is what counts
                 os.fchown(out, like.st_uid, like.st_gid)
         os.fchmod(out, stat.S_IMODE(like.st_mode))
+    if mode is not None:
+        os.fchmod(out, mode)
     if executable is not None:
-        mode = stat.S_IMODE(os.fstat(out).st_mode)
-        os.fchmod(out, mode | (mode & 0o444) >> 2 if executable else mode & ~0o111)
+        given = stat.S_IMODE(os.fstat(out).st_mode)
+        os.fchmod(out, given | (given & 0o444) >> 2 if executable else given & ~0o111)

@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
-from typing import NoReturn, TypeVar
+from typing import NoReturn, Self, TypeVar
 
 from codewhale.domain.errors import ToolError
 
@@ -52,7 +52,7 @@ class Spot:
         """The absolute path, links resolved."""
         return os.path.join(self.anchor, *self.parts)
 
-    def __enter__(self) -> "Spot":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -32,14 +32,19 @@ class FileBytes(Struct, frozen=True):
     path: str
     content: bytes
     stamp: Stamp
+    mode: int
 
 
 class Write(Struct, frozen=True, kw_only=True):
-    """One file to be: its content, or None to remove it. `stamp` is what it was when read; None if it must be new."""
+    """One file to be: its content, or None to remove it. `stamp` is what it was when read; None if it must be new.
+
+    `mode` are permission bits and `executable` whether it may be run; None leaves them as they are.
+    """
 
     path: str
     content: bytes | None
     stamp: Stamp | None
+    mode: int | None = None
     executable: bool | None = None
 
 
@@ -85,20 +90,27 @@ class Files:
 
     def read(self, path: str, limit: int = MAX_FILE) -> FileBytes:
         """The whole file; one longer than `limit` bytes is refused."""
+        read = self.read_up_to(path, limit)
+        if read is None:
+            raise ToolError(
+                f"{shown(path)} has {self.size(path):,} bytes; up to {limit:,} can be handled here. "
+                "Search in it with grep_files, or work on it with a shell command."
+            )
+        return read
 
-        def act(spot: Spot) -> FileBytes:
+    def read_up_to(self, path: str, limit: int) -> FileBytes | None:
+        """The whole file, or None when it is longer than `limit` bytes."""
+
+        def act(spot: Spot) -> FileBytes | None:
             fd = self.open(spot, path)
             try:
                 found = os.fstat(fd)
-                if found.st_size > limit:
-                    raise ToolError(
-                        f"{shown(path)} has {found.st_size:,} bytes; up to {limit:,} can be handled here. "
-                        "Search in it with grep_files, or work on it with a shell command."
-                    )
-                content = _read_all(fd, limit)
+                content = _read_all(fd, limit) if found.st_size <= limit else None
             finally:
                 os.close(fd)
-            return FileBytes(self.name(spot), content, stamp_of(found))
+            if content is None or len(content) > limit:
+                return None
+            return FileBytes(self.name(spot), content, stamp_of(found), stat.S_IMODE(found.st_mode))
 
         return self.use(path, act)
 
@@ -124,10 +136,8 @@ class Files:
         """All of `writes` or, when one cannot be done or `wanted` says no before the first is in place, none."""
         changes: list[Change] = []
         try:
-            for write in writes:
-                changes.append(self.use(write.path, lambda spot, write=write: self._stage(spot, write)))
-            if not wanted():
-                raise ToolError("Interrupted before anything was written.", category="cancelled")
+            changes.extend(self.use(write.path, lambda spot, write=write: self._stage(spot, write)) for write in writes)
+            _check_wanted(wanted)
             commit_all(changes)
         except OSError as error:
             _undo(changes)
@@ -157,7 +167,7 @@ class Files:
         change = Change(write.path, spot)
         try:
             if write.content is not None:
-                change.stage(write.content, spot.found, write.executable)
+                change.stage(write.content, spot.found, mode=write.mode, executable=write.executable)
         except BaseException:
             change.undo()
             change.close()
@@ -209,6 +219,11 @@ class Files:
                 category="invalid_input",
             )
         return ToolError(f"{shown(path)} does not exist.{hint}", category="invalid_input")
+
+
+def _check_wanted(wanted: Callable[[], bool]) -> None:
+    if not wanted():
+        raise ToolError("Interrupted before anything was written.", category="cancelled")
 
 
 def _undo(changes: list[Change]) -> None:
