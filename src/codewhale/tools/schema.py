@@ -71,9 +71,9 @@ def parse_arguments(tool: Tool, text: str) -> Struct:
         try:
             return _decoder(tool.arguments).decode(text)
         except msgspec.ValidationError as error:
-            problem = "\n".join(_misfits(tool.arguments, text, str(error)))
+            problem = _misfit(tool.arguments, text, str(error))
         except msgspec.DecodeError as error:
-            problem = f"the arguments are not valid JSON: {error}"
+            problem = _no_json(error)
     raise ToolError(f"{tool.name} was not run: {problem}\n{_signature(tool)}", category="invalid_input")
 
 
@@ -125,13 +125,22 @@ def _describe(schema: dict[str, object], meta: object) -> None:
             schema[sequence if schema.get("type") == "array" else scalar] = limit
 
 
-def _misfits(arguments: type[Struct], text: str, error: str) -> Iterator[str]:
-    """Every unknown and missing field of the top level by name; what else is wrong as the decoder found it."""
+def _no_json(error: msgspec.DecodeError) -> str:
+    return f"the arguments are not valid JSON: {error}"
+
+
+def _misfit(arguments: type[Struct], text: str, error: str) -> str:
     try:
-        given = msgspec.json.decode(text, type=dict[str, object])
-    except msgspec.ValidationError:
-        yield f"the arguments must be a JSON object, not {_received(msgspec.json.decode(text))}."
-        return
+        value: object = msgspec.json.decode(text)
+    except msgspec.DecodeError as broken:  # the decoder met the misfit first
+        return _no_json(broken)
+    if not isinstance(value, dict):
+        return f"the arguments must be a JSON object, not {_received(value)}."
+    return "\n".join(_misfits(arguments, msgspec.json.decode(text, type=dict[str, object]), error))
+
+
+def _misfits(arguments: type[Struct], given: dict[str, object], error: str) -> Iterator[str]:
+    """Every unknown and missing field of the top level by name; what else is wrong as the decoder found it."""
     known = {field.encode_name: field for field in fields(arguments)}
     missing = [name for name, field in known.items() if field.required and name not in given]
     unknown = [name for name in given if name not in known]

@@ -23,7 +23,7 @@ class UpdatePlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The arguments of `update_plan`."""
 
     plan: Annotated[tuple[PlanStep, ...], Meta(min_length=1, max_length=50, description="The whole plan, in order.")]
-    explanation: Annotated[str | None, Meta(max_length=4000, description="Why it changed.")] = None
+    explanation: Annotated[Annotated[str, Meta(max_length=4000)] | None, Meta(description="Why it changed.")] = None
 
 
 async def run(args: UpdatePlan, ctx: ToolContext) -> ToolOutput:  # noqa: ARG001
