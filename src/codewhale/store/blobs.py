@@ -27,6 +27,7 @@ class Blobs:
             return digest
         try:
             if not os.path.isdir(folder):
+                os.makedirs(self._directory, mode=0o700, exist_ok=True)
                 os.makedirs(folder, mode=0o700, exist_ok=True)
                 sync_directory(self._directory)
                 sync_directory(os.path.dirname(self._directory))

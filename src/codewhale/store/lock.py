@@ -98,8 +98,9 @@ def write_file(directory: str, name: str, content: bytes) -> None:
     temporary = f"{path}.{os.getpid()}.tmp"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        with open(fd, "wb", buffering=0) as file:
+        with open(fd, "wb") as file:
             file.write(content)
+            file.flush()
             os.fsync(fd)
         os.rename(temporary, path)
     except BaseException:

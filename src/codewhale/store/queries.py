@@ -21,9 +21,9 @@ from codewhale.store.failures import translated
 from codewhale.store.projectors import title_of
 from codewhale.store.sql import Row, Sql, Value
 
-_EVENT = "seq, timestamp, thread_id, turn_id, item_id, event, payload"
-_ALL = f"SELECT {_EVENT} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
-_OF_THREAD = f"SELECT {_EVENT} FROM events WHERE thread_id = ? AND seq > ? ORDER BY seq LIMIT ?"
+EVENT_COLUMNS = "seq, timestamp, thread_id, turn_id, item_id, event, payload"
+_ALL = f"SELECT {EVENT_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+_OF_THREAD = f"SELECT {EVENT_COLUMNS} FROM events WHERE thread_id = ? AND seq > ? ORDER BY seq LIMIT ?"
 _THREAD = "record, latest_turn_id, updated_at"
 
 _thread_of = msgspec.json.Decoder(Thread).decode
@@ -32,7 +32,8 @@ _item_of = msgspec.json.Decoder(Item).decode
 _request_of = msgspec.json.Decoder(Request).decode
 _delta_of = msgspec.json.Decoder(ItemDelta).decode
 
-_EventRow = tuple[int, str, str, str | None, str | None, str, bytes]
+EventRow = tuple[int, str, str, str | None, str | None, str, bytes]
+"""A row of `events`, columns in the order of `EVENT_COLUMNS`."""
 
 
 class Reader:
@@ -55,7 +56,7 @@ class Reader:
                 if thread_id is None
                 else self._db.execute(_OF_THREAD, (thread_id, after, limit))
             )
-            return [event_of(row) for row in cast("list[_EventRow]", found.fetchall())]
+            return [event_of(row) for row in cast("list[EventRow]", found.fetchall())]
 
     def thread(self, thread_id: str) -> Thread | None:
         with self._reading():
@@ -158,6 +159,12 @@ class Reader:
         return [_request_of(cast("bytes", record)) for (record,) in rows]
 
     @contextmanager
+    def transaction(self) -> Generator[Sql]:
+        """The connection, in one read transaction: it sees the log as of now, whatever is committed meanwhile."""
+        with self._transaction():
+            yield self._db
+
+    @contextmanager
     def _reading(self) -> Generator[None]:
         with self._guard:
             try:
@@ -172,11 +179,12 @@ class Reader:
             try:
                 yield
             finally:
-                self._db.execute("COMMIT")
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
 
 
-def event_of(row: _EventRow) -> Event:
-    """The event in a row of `events`, columns in the order of `_EVENT`."""
+def event_of(row: EventRow) -> Event:
+    """The event in a row of `events`, columns in the order of `EVENT_COLUMNS`."""
     seq, timestamp, thread_id, turn_id, item_id, event, payload = row
     return Event(
         seq=seq,

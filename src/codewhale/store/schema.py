@@ -137,6 +137,15 @@ def connect_memory() -> Sql:
     return db
 
 
+def connect_scratch() -> Sql:
+    """An empty log in a temporary file that nobody else sees, for a refold of any size."""
+    db = connection("")
+    db.execute("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF")
+    migrate(db, MIGRATIONS)
+    db.execute("PRAGMA foreign_keys = ON")
+    return db
+
+
 def migrate(db: Sql, migrations: tuple[str, ...]) -> None:
     """Bring the schema to the end of `migrations` in one transaction."""
     version = _number(db, "PRAGMA user_version")

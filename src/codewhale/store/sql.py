@@ -1,6 +1,6 @@
 """The part of an SQLite connection that the store uses, typed: apsw's own stubs are unknown to a checker for Python 3.11."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, cast
 
 import apsw
@@ -16,6 +16,8 @@ class Rows(Protocol):
     def get(self) -> object:
         """The one value of the one row (a tuple when the row has more, a list when there are more rows), or None."""
         ...
+
+    def __iter__(self) -> Iterator[Row]: ...
 
     def fetchall(self) -> list[Row]: ...
 

@@ -6,6 +6,7 @@ fed from memory (`feed.py`) and all others from the table (`queries.py`). Secret
 
 import os
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from threading import RLock
 
 import apsw
@@ -68,8 +69,13 @@ class SqliteStore:
         directory = os.path.abspath(directory)
         lock = Lock.take(directory, Owner(pid=os.getpid(), started_at=clock.now(), what=what))
         try:
-            connections = connect(os.path.join(directory, FILE))
-            return cls(connections, Blobs(os.path.join(directory, "blobs")), lock, redact)
+            with ExitStack() as opened:
+                connections = connect(os.path.join(directory, FILE))
+                for connection in connections:
+                    opened.callback(connection.close)
+                store = cls(connections, Blobs(os.path.join(directory, "blobs")), lock, redact)
+                opened.pop_all()
+                return store
         except (apsw.Error, OSError) as error:
             lock.release()
             raise translated(error, f"open the log in {directory}") from error
@@ -168,6 +174,19 @@ class SqliteStore:
         """Take events again after a failure, once the disk is fine; what was not acknowledged stays away. Raises the
         `StoreError` that still stands in the way. Subscribers that were told of the failure subscribe again."""
         self._writer.reopen()
+
+    @property
+    def blobs(self) -> Blobs:
+        """The large outputs."""
+        return self._blobs
+
+    def reading(self) -> AbstractContextManager[Sql]:
+        """One read transaction over the log, for `store.check`."""
+        return self._reader.transaction()
+
+    def writing(self) -> AbstractContextManager[Sql]:
+        """One write transaction, for `store.check`."""
+        return self._writer.transaction()
 
     def close(self) -> None:
         self._writer.stop()

@@ -6,7 +6,7 @@ confirmed until `reopen`; a refused append fails alone. The thread starts at the
 
 from asyncio import Future, get_running_loop
 from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from threading import RLock, Thread
 
@@ -128,6 +128,17 @@ class Writer:
                 self._lost = self._feed.failure or self._lost
                 self._generation += 1
                 self._feed.failure = None
+
+    @contextmanager
+    def transaction(self) -> Generator[Sql]:
+        """The connection in a transaction of its own, for work that must be done when it returns. Raises `StoreError`, and
+        then nothing changed."""
+        with self._guard:
+            try:
+                with self._db:
+                    yield self._db
+            except apsw.Error as error:
+                raise translated(error, "change the read models") from error
 
     def _run(self) -> None:
         while True:
