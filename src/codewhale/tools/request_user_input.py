@@ -41,7 +41,7 @@ async def run(args: RequestUserInput, ctx: ToolContext) -> ToolOutput:
     for question in args.questions:
         _refuse_twins(f"option label in question {question.id!r}", [option.label for option in question.options])
     answers = await ctx.ask(UserInput(questions=tuple(_question(question) for question in args.questions)))
-    plain: object = msgspec.to_builtins(answers)
+    plain: list[object] = [msgspec.to_builtins(answer) for answer in answers]
     return ToolOutput(text=msgspec.json.encode({"answers": plain}).decode(), metadata={"answers": plain})
 
 

@@ -33,7 +33,7 @@ async def run(args: UpdatePlan, ctx: ToolContext) -> ToolOutput:  # noqa: ARG001
         raise ToolError(f"Only one step can be in_progress; {len(active)} are.", category="invalid_input")
     done = sum(step.status == "completed" for step in args.plan)
     text = f"Plan updated: {done} of {len(args.plan)} steps completed."
-    metadata: dict[str, object] = {"plan": msgspec.to_builtins(args.plan)}
+    metadata: dict[str, object] = {"plan": [msgspec.to_builtins(step) for step in args.plan]}
     if args.explanation is not None:
         metadata["explanation"] = args.explanation
     return ToolOutput(text=text, metadata=metadata)
