@@ -5,6 +5,8 @@ Only the answer goes to stdout (or JSON, where that was asked for); tools, quest
 
 import argparse
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from codewhale.config.routes import model_route
 from codewhale.config.settings import Settings
@@ -12,6 +14,7 @@ from codewhale.domain.commands import NewThread, TurnInput
 from codewhale.domain.errors import CodewhaleError
 from codewhale.runtime.owner import owner_of
 from codewhale.surfaces.cli.drive import Output, Run, drive
+from codewhale.surfaces.cli.failures import sole
 from codewhale.surfaces.cli.opening import opened
 from codewhale.surfaces.cli.parser import UsageError, settings_of
 from codewhale.surfaces.cli.prompt import read_prompt
@@ -50,10 +53,17 @@ def run(args: argparse.Namespace) -> int:
         settings = settings_of(args)
         words = [*args.words, args.prompt] if args.prompt is not None else args.words
         prompt = read_prompt(words, args.prompt_file)
-        return asyncio.run(_run(args, settings, prompt, out))
+        return _finished(_run(args, settings, prompt, out))
     except CodewhaleError as error:
         out.failed(error)
         raise
+
+
+def _finished(turn: Coroutine[Any, Any, int]) -> int:
+    try:
+        return asyncio.run(turn)
+    except BaseExceptionGroup as group:
+        raise sole(group) from None
 
 
 async def _run(args: argparse.Namespace, settings: Settings, prompt: str, out: Output) -> int:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from codewhale.config.settings import Settings
 from codewhale.runtime.client import Client
 from codewhale.runtime.owner import Owner, owner_of
+from codewhale.surfaces.cli.failures import sole
 
 T = TypeVar("T")
 
@@ -37,4 +38,7 @@ def with_client(settings: Settings, what: str, use: Callable[[Client], Awaitable
         async with opened(settings, what, owner_of(settings.runtime_dir)) as client:
             return await use(client)
 
-    return asyncio.run(run())
+    try:
+        return asyncio.run(run())
+    except BaseExceptionGroup as group:
+        raise sole(group) from None

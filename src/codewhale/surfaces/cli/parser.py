@@ -84,11 +84,12 @@ def command_parser(name: str) -> tuple[Parser, Callable[[argparse.Namespace], in
     return parser, command.run
 
 
-def settings_of(args: argparse.Namespace, **more: Any) -> Settings:
-    """The settings under this command line; `more` are further leaves of its layer."""
+def settings_of(args: argparse.Namespace, *, quiet: bool = False, **more: Any) -> Settings:
+    """The settings under this command line; `more` are further leaves of its layer. Unless `quiet`, a line on stderr tells
+    of keys that were ignored."""
     layer = Layer(provider=args.provider, model=args.model, base_url=args.base_url, workspace=args.workspace, **more)
     settings = load(Overrides(config=args.config, profile=args.profile, layer=layer))
-    if settings.problems:
+    if settings.problems and not quiet:
         count = len(settings.problems)
         noun = "key" if count == 1 else "keys"
         print(

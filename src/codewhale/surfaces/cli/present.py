@@ -48,6 +48,7 @@ class Progress(Struct, kw_only=True):
     waiting: dict[str, e.ApprovalRequired | e.UserInputRequired] = field(
         default_factory=dict[str, e.ApprovalRequired | e.UserInputRequired]
     )
+    problem: str = ""
     ended: Turn | None = None
 
 
@@ -125,6 +126,7 @@ def _item_end(progress: Progress, item: Item) -> list[Piece]:
     if item.kind in ("status", "context_compaction"):
         return [Piece("note", f"· {_one_line(item.detail or item.summary)}")]
     if item.kind == "error":
+        progress.problem = item.detail or item.summary
         return [Piece("problem", f"! {_one_line(item.detail or item.summary)}")]
     return []
 
@@ -154,7 +156,8 @@ def _turn_end(progress: Progress, turn: Turn) -> list[Piece]:
         pieces.append(Piece("answer", "\n"))
         progress.text_open = False
     if turn.status != "completed":
-        pieces.append(Piece("problem", f"{turn.status}: {turn.error or 'no reason was given'}"))
+        reason = turn.error or "no reason was given"
+        pieces.append(Piece("problem", turn.status if reason == progress.problem else f"{turn.status}: {reason}"))
     pieces.append(Piece("note", _usage_line(progress, turn.usage)))
     return pieces
 

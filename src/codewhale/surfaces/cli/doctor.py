@@ -1,0 +1,120 @@
+"""`codewhale doctor`: is everything in place? For people as lines, for programs as one JSON object.
+
+Offline, changes nothing, shows no secret. Only settings that cannot be read make it fail.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from codewhale import __version__
+from codewhale.config.environment import environment
+from codewhale.config.route_facts import capability, shown_endpoint, why_unusable
+from codewhale.config.settings import Settings
+from codewhale.domain.errors import CodewhaleError
+from codewhale.runtime.owner import owner_of
+from codewhale.surfaces.cli.doctor_report import report
+from codewhale.surfaces.cli.parser import settings_of
+from codewhale.surfaces.cli.terminal import clean, write_lines, write_text
+
+Grade = Literal["ok", "note", "bad"]
+_MARKS: dict[Grade, str] = {"ok": "ok  ", "note": "note", "bad": "BAD "}
+
+
+class Finding(Struct, frozen=True):
+    """One thing that was looked at."""
+
+    grade: Grade
+    subject: str
+    what: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the report; 0 unless the settings cannot be read."""
+    settings = settings_of(args, quiet=True)
+    if args.json:
+        write_lines([msgspec.json.format(msgspec.json.encode(report(settings)), indent=2)])
+        return 0
+    found = findings(settings)
+    width = max(len(f.subject) for f in found) + 2
+    write_text("".join(clean(f"{_MARKS[f.grade]}  {f.subject:<{width}}{f.what}") + "\n" for f in found))
+    return 0
+
+
+def findings(settings: Settings) -> list[Finding]:
+    """All that was looked at, in reading order."""
+    return [
+        Finding("ok", "version", f"codewhale {__version__}, Python {'.'.join(map(str, sys.version_info[:3]))}"),
+        *_settings(settings),
+        *_model(settings),
+        _directory("workspace", settings.workspace),
+        _directory("data", settings.runtime_dir),
+        _owner(settings),
+        _program("git", "needed to see what changed"),
+        _program("bash", "needed to run shell commands"),
+    ]
+
+
+def _settings(settings: Settings) -> list[Finding]:
+    if not settings.config_present:
+        return [Finding("note", "settings", f"no file {settings.config_path}; defaults are used")]
+    problems = [
+        Finding(
+            "note", "settings", f"{p.key}: {p.message}" + (f"; did you mean {p.suggestion}?" if p.suggestion else "")
+        )
+        for p in settings.problems
+    ]
+    profile = f", profile {settings.profile}" if settings.profile else ""
+    return [Finding("ok", "settings", settings.config_path + profile), *problems]
+
+
+def _model(settings: Settings) -> list[Finding]:
+    route = settings.route
+    facts = capability(settings)
+    where = Finding("ok", "model", f"{route.model} by {route.provider} at {shown_endpoint(settings)}")
+    window = Finding("ok", "window", f"{facts.context_window:,} tokens")
+    problem = why_unusable(settings)
+    if problem is not None:
+        key = Finding("bad", "key", f"{problem.message} {problem.hint or ''}".strip())
+    elif route.api_key_source == "missing":
+        key = Finding("ok", "key", "none, and none is needed")
+    else:
+        origin = " or ".join(route.api_key_env) if route.api_key_source == "env" else settings.config_path
+        key = Finding("ok", "key", f"set, from {origin}")
+    return [where, window, key]
+
+
+def _directory(subject: str, path: str) -> Finding:
+    at = path
+    while not os.path.exists(at) and os.path.dirname(at) != at:
+        at = os.path.dirname(at)
+    if not os.path.isdir(at):
+        return Finding("bad", subject, f"{at} is not a directory")
+    if not os.access(at, os.W_OK | os.X_OK):
+        return Finding("bad", subject, f"{at} is not writable by you")
+    return Finding("ok", subject, path if at == path else f"{path} (made when it is needed)")
+
+
+def _owner(settings: Settings) -> Finding:
+    try:
+        owner = owner_of(settings.runtime_dir)
+    except CodewhaleError as error:
+        return Finding("bad", "in use", error.message)
+    if owner is None:
+        return Finding("ok", "in use", "by nobody")
+    where = f", serving at {owner.url}" if owner.url else ""
+    return Finding("note", "in use", f"by process {owner.pid} (codewhale {owner.what}{where})")
+
+
+def _program(name: str, why: str) -> Finding:
+    found = shutil.which(name, path=environment().get("PATH"))
+    return Finding("ok", name, found) if found else Finding("note", name, f"not found; {why}")
