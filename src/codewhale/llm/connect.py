@@ -14,9 +14,9 @@ from codewhale.llm.transport.port import Transport
 def open_provider(
     route: Route, limits: Limits, clock: Clock, *, transport: Transport | None = None, pace: Pace | None = None
 ) -> GuardedProvider:
-    """A provider for the route, to be closed by the caller. A route that is slow to open (a server that loads its model
-    first) gets its own open timeout when that is longer. `ConfigError` for a key that cannot be sent."""
-    if route.open_timeout is not None and route.open_timeout > limits.open_timeout:
+    """A provider for the route, to be closed by the caller. An open timeout that the limits leave open is the route's
+    (longer for servers that load their model first). `ConfigError` for a key that cannot be sent."""
+    if limits.open_timeout is None:
         limits = structs.replace(limits, open_timeout=route.open_timeout)
     adapter = ChatAdapter(
         route.endpoint,

@@ -20,12 +20,18 @@ WORTH_RETRYING = frozenset({"network", "timeout", "rate_limit", "overloaded", "s
 """`quota` is left out: no wait of ours refills an account."""
 
 
-class Limits(Struct, frozen=True, kw_only=True):
-    """Seconds, characters and attempts of one model call. `open_timeout` runs until the response head, `idle_timeout`
-    between reads, `wall_clock` over everything, waits included. A wait is `first_delay` doubled per retry up to
-    `max_delay`, or what the provider asked for up to the same cap, plus up to `jitter` of it."""
+OPEN_TIMEOUT = 45.0
 
-    open_timeout: float = 45.0
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """Seconds, characters and attempts of one model call.
+
+    `open_timeout` runs until the response head (None: the route's own, else 45), `idle_timeout` between reads,
+    `wall_clock` over everything, waits included. A wait is `first_delay` doubled per retry up to `max_delay`, or what the
+    provider asked for up to the same cap, plus up to `jitter` of it.
+    """
+
+    open_timeout: float | None = None
     idle_timeout: float = 300.0
     wall_clock: float = 1800.0
     max_chars: int = 10 * 1024 * 1024
@@ -155,7 +161,7 @@ class _Budget:
         )
 
     def _limit(self, *, opened: bool) -> float:
-        return self._limits.idle_timeout if opened else self._limits.open_timeout
+        return self._limits.idle_timeout if opened else self._limits.open_timeout or OPEN_TIMEOUT
 
 
 async def _next(batches: Batches, budget: _Budget, *, opened: bool) -> Sequence[ModelEvent] | None:

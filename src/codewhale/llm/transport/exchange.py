@@ -123,10 +123,12 @@ class Exchange:
 
     async def head(self) -> None:
         """Wait for status and headers; whoever stops waiting drops the connection."""
+        arrived = False
         try:
             await self._until(lambda: self._headed)
+            arrived = True
         finally:
-            if not self._headed:
+            if not arrived:
                 self._connection.abort()
 
     async def read(self) -> bytes:
