@@ -162,17 +162,35 @@ def decode(table: Table, path: str, profile: str | None) -> tuple[FileKeys, tupl
         rest = _merged(rest, overlay)
     try:
         return msgspec.convert(rest, FileKeys, strict=True), tuple(problems)
-    except msgspec.ValidationError as e:
-        what, _, where = str(e).partition(" - at `$")
-        key = where.rstrip("`").lstrip(".") or "the file"
-        raise ConfigError(
-            f"{path}: {key}: {what}", hint="the keys and their types are in docs/configuration.md"
-        ) from None
+    except msgspec.ValidationError as error:
+        raise _wrong(error, path, rest) from None
+
+
+def _wrong(error: msgspec.ValidationError, path: str, table: Table) -> ConfigError:
+    """The type error with the file and the key that it is about."""
+    what, _, where = str(error).partition(" - at `$")
+    key = where.rstrip("`").lstrip(".") or "the file"
+    if key.startswith("providers[...]"):
+        key = f"providers.{_wrong_provider(table)}{key.removeprefix('providers[...]')}"
+    what = what.replace(" | null", "").replace("`object`", "a table")
+    return ConfigError(f"{path}: {key}: {what}", hint=_TYPES_HINT)
+
+
+def _wrong_provider(table: Table) -> str:
+    for name, keys in cast("Table", table["providers"]).items():
+        try:
+            msgspec.convert(keys, ProviderKeys, strict=True)
+        except msgspec.ValidationError:
+            return name
+    return "?"
+
+
+_TYPES_HINT = "the keys and their types are in docs/configuration.md"
 
 
 def _table(value: object, path: str, key: str) -> Table:
     if not isinstance(value, dict):
-        raise ConfigError(f"{path}: {key}: Expected a table, got `{type(value).__name__}`")
+        raise ConfigError(f"{path}: {key}: Expected a table, got `{type(value).__name__}`", hint=_TYPES_HINT)
     return cast(Table, value)
 
 
