@@ -20,8 +20,10 @@ class ReadFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to read."""
 
     path: Annotated[str, Meta(description="File to read, relative to the workspace.")]
-    start_line: Annotated[int | None, Meta(ge=1, description="First line, counted from 1 (default 1).")] = None
-    max_lines: Annotated[int | None, Meta(ge=1, description="How many lines (default 200, at most 500).")] = None
+    start_line: Annotated[Annotated[int, Meta(ge=1)] | None, Meta(description="First line, from 1 (default 1).")] = None
+    max_lines: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="How many lines (default 200, at most 500).")
+    ] = None
 
 
 async def _run(args: ReadFile, context: ToolContext) -> ToolOutput:

@@ -48,6 +48,11 @@ class Spot:
         return self._fds[-1]
 
     @property
+    def way(self) -> tuple[int, ...]:
+        """Descriptors of the directories from the anchor to `parent`; `way[n]` holds the entry `parts[n]`."""
+        return tuple(self._fds)
+
+    @property
     def real(self) -> str:
         """The absolute path, links resolved."""
         return os.path.join(self.anchor, *self.parts)
