@@ -101,7 +101,7 @@ def start(transport: str, tmp_path: Path) -> Start:
         store = SqliteStore.open(str(tmp_path / "data"), clock=SystemClock())
         processes = Processes({"PATH": "/usr/bin:/bin"})
         try:
-            async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            async with asyncio.timeout(10), asyncio.TaskGroup() as group:
                 runtime = Runtime(
                     Ports(store=store, clock=SystemClock(), ids=RandomIds()),
                     Defaults(model="scripted", workspace=str(workspace)),
