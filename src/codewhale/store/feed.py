@@ -14,14 +14,13 @@ from threading import Lock
 from codewhale.domain.errors import StoreError
 from codewhale.domain.events import Event
 
-MAX_EVENTS = 4096
 MAX_BYTES = 4 * 1024 * 1024
 
 
 class Feed:
     """The tail of the log, bounded in events and in bytes of payload, and the wake-ups of its readers."""
 
-    def __init__(self, seq: int, *, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, seq: int, *, max_events: int, max_bytes: int = MAX_BYTES) -> None:
         self.lock = Lock()
         self.seq = seq
         self.failure: StoreError | None = None

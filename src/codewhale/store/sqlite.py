@@ -31,6 +31,9 @@ from codewhale.store.writer import Ticket, Writer
 PAGE = 512
 """Events that a subscriber takes from the table at once."""
 
+TAIL_EVENTS = 4096
+"""How many of the latest events are kept in memory for live readers (their bytes are bounded too)."""
+
 _PRUNED_AT_ONCE = 200
 
 Redact = Callable[[bytes], bytes]
@@ -56,7 +59,7 @@ class SqliteStore:
         self._redact = redact
         guard = RLock()
         self._reader = Reader(self._reading, guard if self._reading is self._writing else RLock())
-        self._feed = Feed(self._reader.last_seq())
+        self._feed = Feed(self._reader.last_seq(), max_events=TAIL_EVENTS)
         self._writer = Writer(self._writing, guard, self._feed)
 
     @classmethod

@@ -144,7 +144,7 @@ def test_the_tail_is_bounded_in_events_and_bytes() -> None:
     start = scribe.start()
     events = [e.recorded(seq, start[0]) for seq in range(1, 11)]
     size = len(bytes(events[0].payload))
-    for feed in (Feed(0, max_events=3), Feed(0, max_bytes=3 * size + 1)):
+    for feed in (Feed(0, max_events=3), Feed(0, max_events=99, max_bytes=3 * size + 1)):
         with feed.lock:
             feed.add(events)
         assert feed.recent(None, 6) is None
