@@ -62,7 +62,7 @@ async def run_calls(recorder: TurnRecorder, room: CallRoom, calls: Sequence[Tool
         started = recorder.calls_of_step()
         for planned in waiting:
             if planned.call.id not in started:
-                _open(recorder, planned.call).interrupt("it was not run")
+                _open(recorder, planned.call)
         raise
     return done
 
@@ -140,6 +140,7 @@ async def _run(recorder: TurnRecorder, room: CallRoom, planned: _Planned, opened
             raise ToolError("The person dismissed the question.", category="cancelled")
         return answers
 
+    opened.running = True
     context = ToolContext(files=room.files, processes=room.processes, progress=opened.progress, ask=ask)
     try:
         return await planned.tool.run(planned.arguments, context)

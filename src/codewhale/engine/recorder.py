@@ -27,6 +27,9 @@ from codewhale.domain.records import (
 from codewhale.engine.ports import Ports
 from codewhale.store.port import Ticket
 
+EFFECTFUL: frozenset[ItemKind] = frozenset({"command_execution", "file_change"})
+"""Kinds of items whose calls may have changed something."""
+
 COALESCE_SECONDS = 0.03
 COALESCE_CHARS = 1024
 PROGRESS_CHARS = 256 * 1024
@@ -197,6 +200,7 @@ class OpenItem:
     def __init__(self, recorder: TurnRecorder, item: Item) -> None:
         self.item = item
         self.started: Ticket | None = None
+        self.running = False
         self._recorder = recorder
         self._pieces: list[str] = []
         self._unsent: list[str] = []
@@ -230,8 +234,7 @@ class OpenItem:
         """The item was cut off: a message keeps what it had, a call says that its outcome is not known."""
         if self.item.call is None:
             return self._end("interrupted", "".join(self._pieces), None)
-        why = f" ({reason})" if reason else ""
-        return self._end("interrupted", f"Interrupted before it finished{why}. Its effects, if any, are unknown.", None)
+        return self._end("interrupted", cut_off(self.item, reason or "Interrupted.", ran=self.running), None)
 
     def _queue(self, text: str) -> None:
         self._unsent.append(text)
@@ -278,6 +281,15 @@ class OpenItem:
                 payload = e.ItemInterrupted(item=self.item)
         self._recorder.append(payload, item_id=self.item.id)
         return self.item
+
+
+def cut_off(item: Item, reason: str, *, ran: bool) -> str:
+    """What the model reads as the result of a call that has none; `ran` says whether the tool had begun."""
+    if not ran:
+        return f"Not run. {reason}"
+    if item.kind in EFFECTFUL:
+        return f"{reason} It was running: what it has done by then is unknown. Check before you repeat it."
+    return f"{reason} It was running and changes nothing."
 
 
 def _summary(item: Item, status: Status, detail: str) -> str:

@@ -10,6 +10,7 @@ from codewhale.domain.fold import ThreadView
 from codewhale.domain.ports import Clock
 from codewhale.domain.records import OPEN_STATUSES, Item, summarize
 from codewhale.domain.requests import Request
+from codewhale.engine.recorder import cut_off
 
 RESTARTED = "Interrupted by process restart"
 
@@ -23,8 +24,9 @@ def closing_events(view: ThreadView, clock: Clock) -> list[e.NewEvent]:
     payloads: list[tuple[e.Payload, str | None]] = [
         (_denied(request), None) for request in view.requests.values() if request.turn_id == turn.id
     ]
+    asked = {request.item_id for request in view.requests.values() if request.kind == "approval"}
     payloads += [
-        (e.ItemInterrupted(item=_interrupted(view, item, now)), item.id)
+        (e.ItemInterrupted(item=_interrupted(view, item, now, waiting=item.id in asked)), item.id)
         for item in view.items_of(turn.id)
         if item.status in OPEN_STATUSES
     ]
@@ -44,7 +46,7 @@ def _denied(request: Request) -> e.Payload:
     return e.ApprovalDecided(approval_id=request.id, decision="deny", remember=False, auto=True, reason=RESTARTED)
 
 
-def _interrupted(view: ThreadView, item: Item, now: str) -> Item:
+def _interrupted(view: ThreadView, item: Item, now: str, *, waiting: bool) -> Item:
     if item.call is None:
         text = view.text_of(item.id)
         return replace(item, status="interrupted", detail=text, summary=summarize(text), ended_at=now)
@@ -52,6 +54,6 @@ def _interrupted(view: ThreadView, item: Item, now: str) -> Item:
         item,
         status="interrupted",
         summary=f"{item.call.name} interrupted",
-        detail=f"{RESTARTED}. Its effects, if any, are unknown: check before repeating it.",
+        detail=cut_off(item, f"{RESTARTED}.", ran=not waiting),
         ended_at=now,
     )

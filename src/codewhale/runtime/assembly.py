@@ -1,6 +1,5 @@
 """Puts a runtime together from settings: the store, recovery, models, and the task group that owns every turn."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 
@@ -13,6 +12,7 @@ from codewhale.llm.connect import open_provider
 from codewhale.llm.guard import GuardedProvider, Limits
 from codewhale.llm.route import Route
 from codewhale.policy.redact import Redactor
+from codewhale.runtime.group import task_group
 from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.threads import Defaults
 from codewhale.runtime.turns import Model, Outside
@@ -35,7 +35,7 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
     processes = Processes(environment())
     first = store.latest_seq
     try:
-        async with asyncio.TaskGroup() as group:
+        async with task_group() as group:
             runtime = Runtime(
                 Ports(store=store, clock=clock, ids=RandomIds()),
                 defaults_of(settings),

@@ -60,12 +60,15 @@ def _merged(events: Iterable[Event]) -> list[tuple[Event, object]]:
     for event in events:
         payload: object = msgspec.json.decode(event.payload)
         last = found[-1] if found else None
-        if event.event == ItemDelta.WIRE and last is not None and last[0].event == event.event:
-            if last[0].item_id == event.item_id and isinstance(last[1], dict) and isinstance(payload, dict):
-                last[1]["delta"] += payload["delta"]
-                continue
-        found.append((event, payload))
+        if last is not None and _continues(last[0], event) and isinstance(last[1], dict) and isinstance(payload, dict):
+            last[1]["delta"] += payload["delta"]
+        else:
+            found.append((event, payload))
     return found
+
+
+def _continues(before: Event, event: Event) -> bool:
+    return before.event == event.event == ItemDelta.WIRE and before.item_id == event.item_id
 
 
 def _clean(value: object, text: _Text) -> object:

@@ -1,0 +1,118 @@
+"""A whole runtime for tests: scripted model, real engine and tools, a temporary workspace, time and ids that are exact.
+
+async with scene(workspace, script) as stage:
+thread = await stage.thread()
+events = await stage.say(thread.id, "hello")
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+
+from msgspec import Struct
+
+from codewhale.domain.commands import NewThread, TurnInput
+from codewhale.domain.events import Event, TurnCompleted
+from codewhale.domain.laws import violations
+from codewhale.domain.records import Thread
+from codewhale.engine.ports import Ports
+from codewhale.runtime.group import task_group
+from codewhale.runtime.runtime import Runtime
+from codewhale.runtime.threads import Defaults
+from codewhale.runtime.turns import Model, Outside
+from codewhale.store.sqlite import SqliteStore
+from codewhale.testing.clocks import ManualClock, SequentialIds
+from codewhale.testing.scripted_provider import ScriptedProvider
+from codewhale.workspace.processes import Processes
+
+BOUND = 5.0
+"""Seconds that a test waits for anything before it fails."""
+MODEL = "scripted"
+
+
+class Scene(Struct, frozen=True, kw_only=True):
+    """What a test may use."""
+
+    runtime: Runtime
+    store: SqliteStore
+    provider: ScriptedProvider
+    workspace: str
+    clock: ManualClock
+
+    async def thread(self, new: NewThread | None = None) -> Thread:
+        """A new thread in the workspace, with the shell allowed and nothing approved by itself unless `new` says so."""
+        return await self.runtime.create_thread(new or NewThread())
+
+    async def say(self, thread_id: str, prompt: str, given: TurnInput | None = None) -> list[Event]:
+        """Run a turn to its end; its events. Whoever must answer approvals does so beside it."""
+        started = await self.runtime.start_turn(thread_id, given or TurnInput(prompt=prompt))
+        return await self.turn(thread_id, started.turn.id)
+
+    async def turn(self, thread_id: str, turn_id: str) -> list[Event]:
+        """The events of a turn, waiting for its end."""
+        return await self.until(thread_id, TurnCompleted.WIRE, turn_id)
+
+    async def until(self, thread_id: str, event: str, turn_id: str | None = None) -> list[Event]:
+        """The thread's events (of one turn, if given) up to the first one of this name."""
+        found: list[Event] = []
+        async with asyncio.timeout(BOUND), aclosing(self.runtime.events(thread_id)) as batches:
+            async for batch in batches:
+                for one in batch:
+                    if turn_id is None or one.turn_id == turn_id:
+                        found.append(one)
+                        if one.event == event:
+                            return found
+        raise AssertionError("a stream of events does not end")
+
+    def log(self, thread_id: str) -> list[Event]:
+        """All events of a thread."""
+        return self.store.read(thread_id, after=0, limit=1_000_000)
+
+
+Stage = Callable[..., AbstractAsyncContextManager[Scene]]
+"""A fixture that opens a scene for a script: `stage(script, defaults=None)`."""
+
+SameLog = Callable[[Scene, str, str], None]
+"""A fixture that compares a thread's log with a golden file: `same_log(scene, thread_id, case)`."""
+
+
+@asynccontextmanager
+async def scene(
+    workspace: str, script: str, *, environ: Mapping[str, str], defaults: Defaults | None = None
+) -> AsyncGenerator[Scene, None]:
+    """A runtime over an in-memory log. When it ends every thread's log must be well-formed."""
+    store = SqliteStore.in_memory()
+    provider = ScriptedProvider.from_toml(script)
+    clock = ManualClock()
+    processes = Processes(environ)
+    try:
+        async with task_group() as group:
+            runtime = Runtime(
+                Ports(store=store, clock=clock, ids=SequentialIds()),
+                defaults or Defaults(model=MODEL, workspace=workspace, allow_shell=True),
+                Outside(models=lambda model, _: Model(provider=provider, name=model), processes=processes),
+                group,
+            )
+            try:
+                yield Scene(runtime=runtime, store=store, provider=provider, workspace=workspace, clock=clock)
+            finally:
+                runtime.stop()
+        await _settled(store)
+        _check(store)
+    finally:
+        processes.close()
+        store.close()
+
+
+async def _settled(store: SqliteStore) -> None:
+    """Everything appended so far is committed: an empty append comes back after all before it."""
+    await store.append([])
+
+
+def _check(store: SqliteStore) -> None:
+    threads: dict[str, list[Event]] = {}
+    for event in store.read(None, after=0, limit=1_000_000):
+        threads.setdefault(event.thread_id, []).append(event)
+    for thread_id, events in threads.items():
+        broken = violations(events)
+        assert not broken, f"{thread_id}: {broken}"
