@@ -38,7 +38,7 @@ async def _run(args: GrepFiles, context: ToolContext) -> ToolOutput:
         max_results=args.max_results,
     )
     found = await search(context.files, context.processes, query, ripgrep(context.processes))
-    counts = {
+    counts: dict[str, object] = {
         "total_matches": found.total_matches,
         "files_searched": found.files_searched,
         "truncated": found.truncated,

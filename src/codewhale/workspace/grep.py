@@ -180,10 +180,9 @@ def _find(files: Files, place: _Place, query: Query, stop: Stop) -> _Found:
     found = _Found(lines=[], searched=0, cut=False)
     count = 0
     for path in _candidates(files, place, query, stop, found):
-        form = _text(files, place.prefix + path, MAX_SEARCHED)
+        form = _text(files, place.prefix + path, found)
         if form is None:
             continue
-        found.searched = (found.searched or 0) + 1
         lines = (number for number, line in enumerate(split_lines(form.text), 1) if pattern.search(bare(line)))
         numbers = [number for number, _ in zip(lines, range(MAX_IN_FILE), strict=False)]
         if numbers:
@@ -211,10 +210,15 @@ def _candidates(files: Files, place: _Place, query: Query, stop: Stop, found: _F
     found.cut |= walk.cut
 
 
-def _text(files: Files, path: str, limit: int) -> Text | None:
+def _text(files: Files, path: str, count: _Found | None = None) -> Text | None:
+    """The file's text, None if it has none or is too large; in `count`, what was looked into."""
     try:
-        read = files.read_up_to(path, limit)
-        return None if read is None else decode(read.content, path)
+        read = files.read_up_to(path, MAX_SEARCHED)
+        if read is None:
+            return None
+        if count is not None:
+            count.searched = (count.searched or 0) + 1
+        return decode(read.content, path)
     except ToolError:
         return None  # binary, gone or not ours to read: as ripgrep, pass over it
 
@@ -229,7 +233,7 @@ def _read(files: Files, place: _Place, query: Query, found: _Found, stop: Stop) 
             raise ToolError("Interrupted while searching.", category="cancelled")
         if _out_of_sight(files, place, path):
             continue
-        form = _text(files, place.prefix + path, MAX_SEARCHED) if not full else None
+        form = _text(files, place.prefix + path) if not full else None
         lines = split_lines(form.text) if form else []
         if not full and not lines:
             continue
