@@ -7,6 +7,7 @@ confirmed until `reopen`; a refused append fails alone. The thread starts at the
 from asyncio import Future, get_running_loop
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from queue import Empty, SimpleQueue
 from threading import RLock, Thread
 
@@ -22,6 +23,9 @@ from codewhale.store.sql import Sql
 
 MAX_GROUP = 8192
 _INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)"
+_AT_ONCE = 32
+_INSERT_MANY = _INSERT + ", (?, ?, ?, ?, ?, ?, ?)" * (_AT_ONCE - 1)
+_EventValues = tuple[int, str, str | None, str | None, str, str, bytes]
 
 Work = Callable[[Sql], int | None]
 """Something else to do in a transaction of the writer; None means "not finished, call again after the others"."""
@@ -195,7 +199,7 @@ class Writer:
     def _commit(self, group: list[Pending]) -> None:
         db = self._db
         seq = self._feed.seq
-        rows: list[tuple[int, str, str | None, str | None, str, str, bytes]] = []
+        rows: list[_EventValues] = []
         projected: list[tuple[int, NewEvent]] = []
         outcomes: list[int | None] = []
         for pending in group:
@@ -207,8 +211,7 @@ class Writer:
             outcomes.append(seq)
         db.execute("BEGIN IMMEDIATE")
         try:
-            if rows:
-                db.executemany(_INSERT, rows)
+            _insert(db, rows)
             for at, new in projected:
                 project(db, at, new)
         except apsw.ConstraintError as error:
@@ -248,9 +251,16 @@ class Writer:
                 self._db.execute("ROLLBACK")
 
 
-def _event(
-    row: tuple[int, str, str | None, str | None, str, str, bytes],
-) -> Event:
+def _insert(db: Sql, rows: list[_EventValues]) -> None:
+    """Many rows per statement: each statement gives the interpreter up and has to win it back from a busy event loop."""
+    whole = len(rows) - len(rows) % _AT_ONCE
+    for at in range(0, whole, _AT_ONCE):
+        db.execute(_INSERT_MANY, tuple(chain.from_iterable(rows[at : at + _AT_ONCE])))
+    if whole < len(rows):
+        db.executemany(_INSERT, rows[whole:])
+
+
+def _event(row: _EventValues) -> Event:
     seq, thread_id, turn_id, item_id, timestamp, event, payload = row
     return Event(
         seq=seq,
