@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from codewhale.domain.ports import RandomIds, SystemClock
+from codewhale.domain.ports import RandomIds
 from codewhale.engine.ports import Ports
 from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.threads import Defaults
@@ -19,6 +19,7 @@ from codewhale.store.sqlite import SqliteStore
 from codewhale.surfaces.http.app import HttpApp
 from codewhale.surfaces.http.facts import Limits, ServerFacts
 from codewhale.surfaces.http.server import Ready, ServeOptions, serve
+from codewhale.testing.clocks import ManualClock
 from codewhale.testing.http_calls import Answer, AsgiCaller, Caller, Frame, OpenStream, Request, SocketCaller
 from codewhale.testing.scripted_provider import ScriptedProvider
 from codewhale.workspace.processes import Processes
@@ -98,12 +99,13 @@ def start(transport: str, tmp_path: Path) -> Start:
         workspace = tmp_path / "workspace"
         workspace.mkdir(exist_ok=True)
         model = ScriptedProvider.from_toml(script)
-        store = SqliteStore.open(str(tmp_path / "data"), clock=SystemClock())
+        clock = ManualClock(tick=0.001)  # no two records have the same time, so lists have one order
+        store = SqliteStore.open(str(tmp_path / "data"), clock=clock)
         processes = Processes({"PATH": "/usr/bin:/bin"})
         try:
             async with asyncio.timeout(10), asyncio.TaskGroup() as group:
                 runtime = Runtime(
-                    Ports(store=store, clock=SystemClock(), ids=RandomIds()),
+                    Ports(store=store, clock=clock, ids=RandomIds()),
                     Defaults(model="scripted", workspace=str(workspace)),
                     Outside(models=lambda name, _: Model(provider=model, name=name), processes=processes),
                     group,
@@ -125,13 +127,14 @@ def start(transport: str, tmp_path: Path) -> Start:
 async def _in_process(
     runtime: Runtime, store: SqliteStore, workspace: Path, options: dict[str, Any]
 ) -> AsyncGenerator[Caller]:
+    given: dict[str, Any] = {"token": TOKEN, **options}
     facts = ServerFacts(
         version="0.0.1",
         workspace=str(workspace),
         bind_host="127.0.0.1",
         port=7878,
         latest_seq=lambda: store.latest_seq,
-        **{"token": TOKEN, **options},
+        **given,
     )
     yield AsgiCaller(HttpApp(runtime, facts), "127.0.0.1:7878")
 
@@ -142,16 +145,17 @@ async def _over_a_socket(
 ) -> AsyncGenerator[Caller]:
     stop = asyncio.Event()
     ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
-    given = ServeOptions(
+    given: dict[str, Any] = {"token": TOKEN, **options}
+    asked = ServeOptions(
         version="0.0.1",
         workspace=str(workspace),
         latest_seq=lambda: store.latest_seq,
         sock=socket.create_server(("127.0.0.1", 0)),
         stop=stop,
-        **{"token": TOKEN, **options},
+        **given,
     )
     async with asyncio.TaskGroup() as group:
-        group.create_task(serve(runtime, given, ready.set_result))
+        group.create_task(serve(runtime, asked, ready.set_result))
         try:
             known = await ready
             yield SocketCaller(known.host, known.port)

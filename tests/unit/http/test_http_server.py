@@ -172,6 +172,7 @@ async def test_a_dropped_stream_is_gone_at_once(serving: Serving, client: Any) -
                 await last.frame()
 
 
+@pytest.mark.requirement("BUG-53")
 async def test_a_stop_drains_sends_the_last_events_and_ends_streams_at_a_border(serving: Serving, client: Any) -> None:
     async def drain() -> None:
         client.append(e.TurnLifecycle(status="in_progress"))
