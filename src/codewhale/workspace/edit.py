@@ -99,8 +99,11 @@ def _with_ends(text: str, start: int, stop: int, replace: str) -> str:
     while last < most - first and _lf(old[-1 - last]) == new[-1 - last]:
         last += 1
     kept = len(old) - last
-    end = _line_end(text, start, old[first:kept] or old[:first] or old[kept:])
-    middle = [bare(line) + end if line.endswith("\n") else line for line in new[first : len(new) - last]]
+    ends = [end_of(line) for line in old[first:kept] if end_of(line)]
+    end = ends[-1] if ends else _line_end(text, start, old[max(first - 1, 0) : first] or old[kept:])
+    middle: list[str] = []
+    for at, line in enumerate(new[first : len(new) - last]):
+        middle.append(bare(line) + (ends[at] if at < len(ends) else end) if line.endswith("\n") else line)
     return "".join([*old[:first], *middle, *old[kept:]])
 
 

@@ -23,6 +23,13 @@ class Applied(Struct, frozen=True, kw_only=True):
     offsets: tuple[int, ...]
 
 
+class _Nowhere(Struct, frozen=True):
+    """In words, why a hunk has no place; `alike` when showing the closest region helps."""
+
+    why: str
+    alike: bool = True
+
+
 class _Place(Struct, frozen=True):
     """Where a hunk goes: its first compared line in the file, and how much context was left out at each end."""
 
@@ -44,8 +51,8 @@ def apply_hunks(text: str, patch: FilePatch, fuzz: int) -> Applied:
     for number, hunk in enumerate(patch.hunks):
         expected = None if hunk.start is None else _first(hunk) + moved
         place = _find(keys, hunk, _Search(done, expected, fuzz))
-        if isinstance(place, str):
-            raise ToolError(_misfit(patch, number, place, lines, hunk), category="invalid_input")
+        if isinstance(place, _Nowhere):
+            raise ToolError(_misfit(patch, number, place, lines), category="invalid_input")
         body = hunk.lines[place.head : len(hunk.lines) - place.tail]
         count = sum(line.mark != "+" for line in body)
         made += lines[done : place.at]
@@ -70,8 +77,8 @@ class _Search(Struct, frozen=True):
     fuzz: int
 
 
-def _find(keys: list[str], hunk: Hunk, search: _Search) -> _Place | str:
-    """The place of a hunk, or in words why there is none."""
+def _find(keys: list[str], hunk: Hunk, search: _Search) -> _Place | _Nowhere:
+    """The place of a hunk, or why there is none."""
     old = [line.text for line in hunk.lines if line.mark != "+"]
     if not old:
         return _pure_insertion(keys, hunk, search)
@@ -90,8 +97,9 @@ def _find(keys: list[str], hunk: Hunk, search: _Search) -> _Place | str:
             return _Place(found[0], fuzz, head, tail)
         if found:
             listed = ", ".join(str(at + 1) for at in found[:10])
-            return f"it fits {len(found)} places (lines {listed}); give more context lines or right line numbers"
-    return "its context and removed lines are not in the file" + ("" if not search.after else " after the hunk before")
+            why = f"it fits {len(found)} places (lines {listed}); give more context lines or right line numbers"
+            return _Nowhere(why, alike=False)
+    return _Nowhere("its context and removed lines are not in the file" + " after the hunk before" * bool(search.after))
 
 
 def _places(keys: list[str], wanted: list[str], hunk: Hunk, after: int, expected: int | None) -> list[int]:
@@ -107,7 +115,7 @@ def _places(keys: list[str], wanted: list[str], hunk: Hunk, after: int, expected
     return [at for at in range(start, last + 1) if keys[at] == wanted[0] and keys[at : at + size] == wanted]
 
 
-def _pure_insertion(keys: list[str], hunk: Hunk, search: _Search) -> _Place | str:
+def _pure_insertion(keys: list[str], hunk: Hunk, search: _Search) -> _Place | _Nowhere:
     if not keys:
         return _Place(0, 0, 0, 0)
     if hunk.at_end:
@@ -118,7 +126,7 @@ def _pure_insertion(keys: list[str], hunk: Hunk, search: _Search) -> _Place | st
         found = [at + 1 for at in range(search.after, len(keys)) if keys[at].strip() == hunk.hint]
         if len(found) == 1:
             return _Place(found[0], 0, 0, 0)
-    return "it only adds lines and does not say where; give context lines or a line number inside the file"
+    return _Nowhere("it only adds lines and does not say where; give context lines or a line number inside the file")
 
 
 def _leading(lines: tuple[Line, ...]) -> int:
@@ -165,10 +173,11 @@ def _closed(lines: list[str]) -> list[str]:
     return [line if end_of(line) or at == len(lines) - 1 else line + end for at, line in enumerate(lines)]
 
 
-def _misfit(patch: FilePatch, number: int, why: str, lines: list[str], hunk: Hunk) -> str:
+def _misfit(patch: FilePatch, number: int, place: _Nowhere, lines: list[str]) -> str:
+    hunk = patch.hunks[number]
     which = f"hunk {number + 1} of {len(patch.hunks)}"
     said = f" (said to begin at line {hunk.start})" if hunk.start else ""
     wanted = "\n".join(line.text for line in hunk.lines if line.mark != "+")
-    near = closest_region("".join(lines), wanted) if wanted else None
+    near = closest_region("".join(lines), wanted) if wanted and place.alike else None
     closest = f" Closest:\n{near.text}" if near else ""
-    return f"{shown(patch.old or patch.path)}: {which}{said} does not apply: {why}. Nothing was written.{closest}"
+    return f"{shown(patch.old or patch.path)}: {which}{said} does not apply: {place.why}. Nothing was written.{closest}"

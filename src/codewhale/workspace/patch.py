@@ -115,7 +115,7 @@ def _unified(reader: _Reader) -> list[FilePatch]:
             patches.append(_git_file(reader))
         elif line.startswith("--- ") and reader.peek(1).startswith("+++ "):
             patches.append(_plain_file(reader))
-        elif line.startswith(("@@", "+", "-")) and line.strip() != "-- ":
+        elif line.startswith(("@@", "+", "-")) and line.rstrip() != "--":
             raise reader.fail(
                 f"{line[:80]!r} belongs to no file. Each file needs `--- a/path` and `+++ b/path` before it."
             )
