@@ -1,7 +1,8 @@
 """Dead code: what nothing in the package uses. Tests do not count as users: nothing lands unreachable from a surface.
 
-Fields of structs are left out (they are the wire format). tests/architecture/dead_code_allowed.txt lists names that are
-used from outside, each with its reason; a name there that is no longer needed is an error too.
+Left out: fields of structs (the wire format), names like `__exit__` (Python's), parameters (ruff's ARG).
+tests/architecture/dead_code_allowed.txt lists names that are used from outside, each with its reason; a name there that is
+no longer needed is an error too.
 """
 
 import ast
@@ -20,10 +21,10 @@ def main() -> int:
     sources = [p for p in sorted((ROOT / "src/codewhale").rglob("*.py")) if "sample" not in p.parts]
     finder = Vulture(verbose=False)
     finder.scavenge([str(path) for path in sources])
-    fields = {place for path in sources for place in _fields(path)}
+    spared = {place for path in sources for place in _spared(path)}
     allowed, used, count = _allowed(), set[str](), 0
     for item in finder.get_unused_code(min_confidence=60):
-        if item.typ == "variable" and (str(item.filename), item.first_lineno) in fields:
+        if (str(item.filename), item.name) in spared or re.fullmatch("__.*__", item.name):
             continue
         path = Path(item.filename).relative_to(ROOT).as_posix()
         rule = next((name for name in allowed if _matches(name, path, item.name)), None)
@@ -40,11 +41,16 @@ def main() -> int:
     return 1 if count else 0
 
 
-def _fields(path: Path) -> set[tuple[str, int]]:
-    """Annotated names in class bodies: fields of structs and protocols."""
-    tree = ast.parse(path.read_text("utf-8"))
-    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-    return {(str(path), s.lineno) for c in classes for s in c.body if isinstance(s, ast.AnnAssign)}
+def _spared(path: Path) -> set[tuple[str, str]]:
+    """Annotated names in class bodies (fields of structs and protocols) and parameters, with the file they are in."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ClassDef):
+            fields = (s.target for s in node.body if isinstance(s, ast.AnnAssign))
+            names |= {target.id for target in fields if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
+    return {(str(path), name) for name in names}
 
 
 def _allowed() -> dict[str, str]:

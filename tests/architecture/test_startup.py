@@ -1,7 +1,12 @@
 """What starting must not load: time to the first request is a promise, and imports are most of it."""
 
+import os
+import re
+import socket
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +87,53 @@ def test_no_lower_layer_loads_a_surface_or_a_second_transport(package: str, allo
     modules = loaded(f"import codewhale.{package}") - allowed
     assert heavy(modules) == set()
     assert not [name for name in modules if name.startswith("codewhale.surfaces")]
+
+
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+    b'data: {"choices":[{"index":0,"delta":{"content":"Hello."},"finish_reason":null}]}\n\n'
+    b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+    b"data: [DONE]\n\n"
+)
+
+
+RUN = "import sys; from codewhale.surfaces.cli.main import main; sys.exit(main(sys.argv[1:]))"
+
+
+def _answer_once(listener: socket.socket) -> None:
+    connection, _ = listener.accept()
+    connection.settimeout(10)
+    with connection:
+        got = b""
+        while not (length := re.search(rb"(?i)content-length: (\d+)", got)) or len(got.partition(b"\r\n\r\n")[2]) < int(
+            length[1]
+        ):
+            got += connection.recv(65536)
+        connection.sendall(ANSWER)
+
+
+def test_a_whole_run_loads_only_what_it_uses(tmp_path: Path, allowed: set[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        answering = threading.Thread(target=_answer_once, args=(listener,))
+        answering.start()
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-c", RUN, "exec", "hello"],
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(tmp_path),
+                "CODEWHALE_HOME": str(tmp_path / "home"),
+                "DEEPSEEK_API_KEY": "sk-test",
+                "DEEPSEEK_BASE_URL": f"http://127.0.0.1:{listener.getsockname()[1]}/v1",
+            },
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        answering.join(5)
+    assert (done.returncode, done.stdout) == (0, "Hello.\n"), done.stderr[-2000:]
+    modules = set(re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE))
+    assert heavy(modules - allowed) == set()
