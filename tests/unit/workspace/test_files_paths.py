@@ -1,6 +1,7 @@
 """Where paths may lead, and what a person or model reads when they may not."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -144,10 +145,8 @@ def test_no_descriptor_is_left_open(files: Files, root: Path) -> None:
     (root / "link").symlink_to("../outside/secret.txt")
     before = len(os.listdir("/proc/self/fd"))
     for path in ("src/app.py", "src", "link", "none/x", "../x", "src/app.py/x", "."):
-        try:
+        with suppress(ToolError):
             files.read(path)
-        except ToolError:
-            pass
     files.write("n/e/w", b"1", None)
     with pytest.raises(ToolError):
         files.write("n/e/w", b"2", None)

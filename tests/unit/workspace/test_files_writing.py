@@ -68,7 +68,7 @@ def test_not_through_a_link_either(files: Files, root: Path) -> None:
     (root / ".git").mkdir()
     (root / ".git" / "config").write_text("[core]\n")
     (root / "innocent").symlink_to(".git/config")
-    with pytest.raises(ToolError, match="is inside .git"):
+    with pytest.raises(ToolError, match=r"is inside \.git"):
         files.write("innocent", b"x", None)
 
 
@@ -80,7 +80,7 @@ def test_a_name_like_git_is_a_name(files: Files, root: Path) -> None:
 
 def test_a_read_only_file_is_refused(files: Files, root: Path) -> None:
     (root / "src/app.py").chmod(0o444)
-    with pytest.raises(ToolError, match="src/app.py is read-only; nothing was written"):
+    with pytest.raises(ToolError, match=r"src/app\.py is read-only; nothing was written"):
         files.write("src/app.py", b"x", files.read("src/app.py").stamp)
 
 
@@ -93,7 +93,7 @@ def test_all_or_nothing(files: Files, root: Path) -> None:
         Write(path="src/app.py", content=b"x", stamp=stamp),
         Write(path="b.txt", content=None, stamp=other),
     ]
-    with pytest.raises(ToolError, match="b.txt was changed"):
+    with pytest.raises(ToolError, match=r"b\.txt was changed"):
         files.write_all(writes)
     assert listing(root) == ["b.txt", "src", "src/app.py"]
     assert (root / "src/app.py").read_text() == "print('hi')\n"
@@ -114,7 +114,7 @@ def test_a_failure_while_committing_brings_everything_back(files: Files, root: P
         (root / "last.txt").write_text("changed after everything was staged")
         return True
 
-    with pytest.raises(ToolError, match="last.txt was changed"):
+    with pytest.raises(ToolError, match=r"last\.txt was changed"):
         files.write_all(writes, wanted)
     assert listing(root) == ["gone.txt", "last.txt", "src", "src/app.py"]
     assert (root / "src/app.py").read_text() == "print('hi')\n"
