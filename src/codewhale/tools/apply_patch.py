@@ -28,8 +28,8 @@ class ApplyPatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Either `patch` or `changes`."""
 
     patch: Annotated[
-        str | None,
-        Meta(max_length=MAX_FILE, description="Unified diff of one or more files; /dev/null creates or deletes."),
+        Annotated[str, Meta(max_length=MAX_FILE)] | None,
+        Meta(description="Unified diff of one or more files; /dev/null creates or deletes."),
     ] = None
     changes: Annotated[
         tuple[FileContent, ...] | None, Meta(description="Instead of `patch`: files with their whole new content.")
