@@ -21,6 +21,7 @@ from codewhale.surfaces.cli.commands import COMMANDS, GLOBAL_OPTIONS
 from codewhale.surfaces.cli.parser import command_parser
 from codewhale.surfaces.http.routes import ENDPOINTS
 from codewhale.tools.registry import offered
+from codewhale.tools.schema import spec
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs/reference"
@@ -73,12 +74,12 @@ def tools() -> str:
     """Every tool that the model is offered."""
     sections: list[str] = []
     for tool in offered("yolo", allow_shell=True):
-        schema = msgspec.json.schema(tool.arguments)
-        own = schema["$defs"][schema["$ref"].rsplit("/", 1)[-1]] if "$ref" in schema else schema
-        required = set(own.get("required", ()))
+        shown = spec(tool).parameters
+        properties, required = shown["properties"], shown.get("required", ())
+        assert isinstance(properties, dict)
         rows = [
             (f"`{name}`{'' if name in required else '?'}", _kind(value), value.get("description", ""))
-            for name, value in own.get("properties", {}).items()
+            for name, value in properties.items()
         ]
         facts = (
             f"Effects: {', '.join(sorted(tool.effects)) or 'none'}. Where no rule says otherwise: **{tool.default}**."

@@ -61,6 +61,8 @@ def _what(name: str, payload: Fields) -> str:
         case ("thread", _, _):
             thread = payload["thread"]
             return f"model {thread['model']}, mode {thread['mode']}"
+        case ("turn", _, "lifecycle"):
+            return payload["status"]
         case ("turn", _, "started" | "completed"):
             turn = payload["turn"]
             return f"{turn['status']}: {_quoted(turn['input_summary'])}" if name.endswith("started") else _ended(turn)
