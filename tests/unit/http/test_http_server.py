@@ -40,11 +40,12 @@ def serving(client: Any) -> Serving:
             "workspace": "/w",
             "latest_seq": lambda: len(client.log),
             "token": TOKEN,
-            "sock": socket.create_server(("127.0.0.1", 0)),
             "stop": stop,
+            **options,
         }
+        known.setdefault("sock", socket.create_server(("127.0.0.1", 0)) if "sock" not in options else None)
         async with asyncio.TaskGroup() as group:
-            group.create_task(serve(client, ServeOptions(**{**known, **options}), ready.set_result))
+            group.create_task(serve(client, ServeOptions(**known), ready.set_result))
             try:
                 yield await ready
             finally:
@@ -87,6 +88,13 @@ async def test_ready_tells_a_local_client_all_it_needs(serving: Serving) -> None
         answer = await SocketCaller(ready.host, ready.port).send(Request(method="GET", path="/v1/runtime/info"))
     assert ready == Ready(url=f"http://127.0.0.1:{ready.port}", host="127.0.0.1", port=ready.port, token=TOKEN)
     assert answer.json() == {"bind_host": "127.0.0.1", "port": ready.port, "auth_required": True, "version": "0.0.1"}
+
+
+@pytest.mark.parametrize(("bound_to", "local"), [("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "127.0.0.1")])
+async def test_the_url_of_a_wildcard_bind_works_on_this_machine(serving: Serving, bound_to: str, local: str) -> None:
+    async with serving(sock=socket.create_server((bound_to, 0))) as ready:
+        assert (ready.url, ready.host) == (f"http://{local}:{ready.port}", bound_to)
+        assert (await SocketCaller(local, ready.port).send(Request(method="GET", path="/health"))).status == 200
 
 
 async def test_half_a_header_is_answered_and_silence_is_ended_in_time(serving: Serving) -> None:

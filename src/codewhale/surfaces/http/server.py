@@ -54,7 +54,8 @@ class ServeOptions(Struct, frozen=True, kw_only=True):
 
 
 class Ready(Struct, frozen=True, kw_only=True):
-    """The server listens: what a local client must know to use it (write it to a 0600 file, nowhere else)."""
+    """The server listens: what a local client must know to use it (write it to a 0600 file, nowhere else). `url` is good on
+    this machine also when all addresses are bound."""
 
     url: str
     host: str
@@ -81,7 +82,7 @@ async def serve(client: Client, options: ServeOptions, on_ready: Callable[[Ready
     stop = options.stop if options.stop is not None else asyncio.Event()
     with _Signals(stop):
         listener = await _Listener.open(app, facts.limits, sock)
-        on_ready(Ready(url=f"http://{bracketed(host)}:{port}", host=host, port=port, token=options.token))
+        on_ready(Ready(url=f"http://{_local(host)}:{port}", host=host, port=port, token=options.token))
         await stop.wait()
         await listener.close(app, options.drain)
 
@@ -98,6 +99,11 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     import uvloop  # noqa: PLC0415 - only where it exists
 
     return uvloop.new_event_loop
+
+
+def _local(host: str) -> str:
+    """The name under which a program on this machine reaches `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, bracketed(host))  # noqa: S104 - compared with, never bound
 
 
 class _Listener:
