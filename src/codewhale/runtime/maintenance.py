@@ -12,6 +12,11 @@ from codewhale.store.schema import FILE
 from codewhale.store.sqlite import SqliteStore
 
 
+def store_exists(settings: Settings) -> bool:
+    """Whether anything was ever kept in this data directory."""
+    return os.path.exists(os.path.join(settings.runtime_dir, FILE))
+
+
 def check_store(settings: Settings) -> list[Finding]:
     """Everything that is wrong with the store; empty when nothing is. `NotFound` when there is no store yet."""
     with _Opened(settings) as store:
@@ -29,7 +34,7 @@ class _Opened:
 
     def __init__(self, settings: Settings) -> None:
         directory = settings.runtime_dir
-        if not os.path.exists(os.path.join(directory, FILE)):
+        if not store_exists(settings):
             raise NotFound(f"there is no store in {directory} yet", hint="the first `codewhale exec` makes it")
         owner = owner_of(directory)
         if owner is not None:

@@ -47,15 +47,15 @@ ATTEMPTS = 3
 _event = msgspec.json.Decoder(Event)
 
 
-class _Problem(Struct):
+class _Problem(Struct, frozen=True):
     message: str = ""
 
 
-class _ErrorBody(Struct):
+class _ErrorBody(Struct, frozen=True):
     error: _Problem = _Problem()
 
 
-class _PendingApproval(Struct):
+class _PendingApproval(Struct, frozen=True):
     id: str
     turn_id: str
     tool_name: str
@@ -64,14 +64,14 @@ class _PendingApproval(Struct):
     expires_at: str | None = None
 
 
-class _PendingInput(Struct):
+class _PendingInput(Struct, frozen=True):
     id: str
     turn_id: str
     request: UserInput
     item_id: str = ""
 
 
-class _Detail(Struct):
+class _Detail(Struct, frozen=True):
     thread: Thread
     turns: tuple[Turn, ...]
     items: tuple[Item, ...]

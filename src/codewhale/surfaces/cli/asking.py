@@ -19,13 +19,17 @@ Waiting = e.ApprovalRequired | e.UserInputRequired
 
 
 class Desk:
-    """Answers what waits. `deny` says why nobody is asked, None when a person is."""
+    """Answers what waits. `deny` and `allow` say why nobody is asked and what is answered then; a person is when both
+    are None."""
 
-    def __init__(self, client: Client, thread_id: str, terminal: Terminal, deny: str | None) -> None:
+    def __init__(
+        self, client: Client, thread_id: str, terminal: Terminal, *, deny: str | None, allow: str | None = None
+    ) -> None:
         self._client = client
         self._thread_id = thread_id
         self._terminal = terminal
         self._deny = deny
+        self._allow = allow
         self._waiting: dict[str, Waiting] = {}
         self._changed = asyncio.Event()
         self._asking: tuple[str, asyncio.Task[None]] | None = None
@@ -67,8 +71,12 @@ class Desk:
             self._terminal.show([Piece("problem", f"{line}\n  denied: {self._deny}")])
             await self._client.decide(request.id, "deny")
             return
-        shown = preview(request.tool_name, request.input)
+        shown = preview(request.input)
         self._terminal.show([Piece("note", line), *([Piece("note", shown)] if shown else [])])
+        if self._allow is not None:
+            self._terminal.show([Piece("note", f"  allowed: {self._allow}")])
+            await self._client.decide(request.id, "allow")
+            return
         word = await self._ask("  allow? [y]es, [a]lways in this thread, [N]o: ")
         allowed = word in ("y", "yes", "a", "always")
         await self._client.decide(request.id, "allow" if allowed else "deny", remember=word in ("a", "always"))

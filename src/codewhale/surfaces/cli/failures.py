@@ -1,5 +1,7 @@
 """Out of a task group's exception group, the one error that a person should read."""
 
+from typing import cast
+
 from codewhale.domain.errors import CodewhaleError
 
 
@@ -14,5 +16,6 @@ def sole(group: BaseExceptionGroup) -> BaseException:
 
 def _first(error: BaseException, kind: type[BaseException]) -> BaseException | None:
     if isinstance(error, BaseExceptionGroup):
-        return next((found for inner in error.exceptions if (found := _first(inner, kind)) is not None), None)
+        inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
+        return next((found for one in inner if (found := _first(one, kind)) is not None), None)
     return error if isinstance(error, kind) else None

@@ -8,9 +8,8 @@ _ADDED = ("replace", "new", "new_string", "new_text", "content")
 _WHOLE = ("patch", "diff", "command")
 
 
-def preview(tool: str, given: object) -> str:
+def preview(given: object) -> str:
     """The command, the patch, or the text before and after as a diff; empty when the description says it all."""
-    del tool
     if not isinstance(given, dict):
         return ""
     fields = cast("dict[str, object]", given)

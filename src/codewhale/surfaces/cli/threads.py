@@ -4,8 +4,10 @@ import argparse
 
 import msgspec
 
+from codewhale.domain.errors import NotFound
 from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
 from codewhale.runtime.client import Client
+from codewhale.runtime.maintenance import store_exists
 from codewhale.surfaces.cli.opening import with_client
 from codewhale.surfaces.cli.parser import UsageError, settings_of
 from codewhale.surfaces.cli.terminal import clean, write_lines, write_text
@@ -33,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     """Print what was asked for."""
     _check(args)
     settings = settings_of(args)
+    kept = store_exists(settings)
     if args.action == "list":
         given = ThreadFilter(
             limit=args.limit or DEFAULT_LIMIT,
@@ -40,9 +43,11 @@ def run(args: argparse.Namespace) -> int:
             search=args.search,
             workspace=None if args.all else settings.workspace,
         )
-        rows = with_client(settings, "threads", lambda client: client.summaries(given))
+        rows = with_client(settings, "threads", lambda client: client.summaries(given)) if kept else []
         _list(rows, args, settings.workspace)
         return 0
+    if not kept:
+        raise NotFound(f"there are no threads in {settings.runtime_dir} yet", hint="`codewhale exec` starts one")
     snapshot = with_client(settings, "threads", lambda client: _snapshot(client, args.id))
     if args.action == "show":
         write_text(clean(transcript(snapshot)))
