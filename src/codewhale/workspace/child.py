@@ -20,6 +20,8 @@ READ_SIZE = 64 * 1024
 KILL_SECONDS = 2.0
 DRAIN_SECONDS = 0.25
 SWEEP_ROUNDS = 64
+UNCLEAR_SECONDS = 0.001
+UNCLEAR_LOOKS = 8
 
 
 class Stream:
@@ -50,7 +52,9 @@ class Child:
         self._loop = asyncio.get_running_loop()
         self._waited: dict[int, int] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._dying: set[int] = set()
         self._rounds = 0
+        self._looks = 0
         self._swept = False
         self._unwritten = b""
         for fd in streams:
@@ -72,7 +76,7 @@ class Child:
             return
         if self.process.returncode is None:
             kill_group(self.process.pid)
-            GUARD.kill_leftovers(self.process.pid, self._mark)
+            self._kill_leftovers()
         self._bound(KILL_SECONDS)
 
     def _await_exit(self, pid: int, then: Callable[[int], None]) -> None:
@@ -108,19 +112,33 @@ class Child:
         self._sweep()
 
     def _sweep(self) -> None:
-        self._rounds += 1
-        leftovers = GUARD.kill_leftovers(self.process.pid, self._mark)
-        if not leftovers or self._rounds > SWEEP_ROUNDS:
-            self._swept = True
-            self._bound(DRAIN_SECONDS)
-            self._finish_if_read()
+        if self.process.returncode is None or self._swept:
             return
-        for pid in leftovers:
-            self._await_exit(pid, self._leftover_gone)
+        self._rounds += 1
+        unclear = self._kill_leftovers()
+        if self._rounds <= SWEEP_ROUNDS and self._dying:
+            return
+        if self._rounds <= SWEEP_ROUNDS and unclear and self._looks < UNCLEAR_LOOKS:
+            self._looks += 1
+            self._loop.call_later(UNCLEAR_SECONDS, self._sweep)
+            return
+        self._swept = True
+        self._bound(DRAIN_SECONDS)
+        self._finish_if_read()
+
+    def _kill_leftovers(self) -> bool:
+        """Kill what can be attributed, and wait for it; whether something could not be attributed yet."""
+        found = GUARD.kill_leftovers(self.process.pid, self._mark)
+        for pid in found.killed:
+            if pid not in self._dying:
+                self._dying.add(pid)
+                self._await_exit(pid, self._leftover_gone)
+        return found.unclear
 
     def _leftover_gone(self, pid: int) -> None:
         reap(pid)
-        if not self._waited and not self.done.is_set():
+        self._dying.discard(pid)
+        if not self._dying and not self.done.is_set():
             self._sweep()
 
     def _readable(self, fd: int) -> None:

@@ -12,6 +12,8 @@ import subprocess
 import sys
 from contextlib import suppress
 
+from msgspec import Struct
+
 MARK = "CODEWHALE_CALL"
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -32,6 +34,13 @@ for round in 1 2 3 4 5 6 7 8 9; do
   for file in $found; do file=${file#/proc/}; kill -s KILL "${file%/environ}"; done
 done
 """
+
+
+class Leftovers(Struct, frozen=True):
+    """What a look at the orphans found: those just killed, which die soon, and whether some must be looked at again."""
+
+    killed: list[int]
+    unclear: bool
 
 
 class Guard:
@@ -75,10 +84,18 @@ class Guard:
         self._groups.discard(process.pid)
         self._tell(f"- {process.pid}\n")
 
-    def kill_leftovers(self, session: int, mark: str) -> list[int]:
-        """Kill and name the orphans of the command; reap those that are already dead."""
+    def kill_leftovers(self, session: int, mark: str) -> Leftovers:
+        """Kill the orphans of the command; reap those that are already dead."""
         self._unreaped = [process for process in self._unreaped if process.poll() is None]
-        return [pid for pid in self.orphans() if _belongs(pid, session, mark) and kill(pid)]
+        killed: list[int] = []
+        unclear = False
+        for pid in self.orphans():
+            ours = _belongs(pid, session, mark)
+            if ours is None:
+                unclear = True
+            elif ours and kill(pid):
+                killed.append(pid)
+        return Leftovers(killed=killed, unclear=unclear)
 
     def close(self) -> None:
         """Dismiss the watcher. Call it when no command runs any more; the next command starts a new one."""
@@ -180,11 +197,13 @@ def _state(pid: int) -> tuple[str, int]:
     return fields[0].decode(), int(fields[3])
 
 
-def _belongs(pid: int, session: int, mark: str) -> bool:
+def _belongs(pid: int, session: int, mark: str) -> bool | None:
+    """None when it cannot be told yet: a process has no environment in the middle of `exec` and of dying."""
     if _state(pid)[1] == session:
         return True
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
-            return f"{MARK}={mark}".encode() in file.read().split(b"\0")
+            environ = file.read()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
+    return f"{MARK}={mark}".encode() in environ.split(b"\0") if environ else None
