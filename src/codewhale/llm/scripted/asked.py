@@ -44,6 +44,16 @@ class Asked(Struct, frozen=True, kw_only=True):
         return next((said.text or "" for said in reversed(self.said) if said.role == "tool"), "")
 
     @property
+    def results(self) -> list[str]:
+        """The tool results since the last answer, if nothing else came after them."""
+        found: list[str] = []
+        for said in reversed(self.said):
+            if said.role != "tool":
+                break
+            found.append(said.text or "")
+        return found
+
+    @property
     def characters(self) -> int:
         return sum(len(said.text or "") + sum(len(call.arguments) for call in said.calls) for said in self.said)
 

@@ -34,7 +34,7 @@ def _scripted(script: Script, asked: Asked) -> Chosen:
     last = turns[-1] if turns else _Group()
     for at, turn in enumerate(script.turn):
         if turn.when is not None and _holds(turn.when, asked, last):
-            return _nth(turn.reply, last.answers, f"turn[{at}].reply", script)
+            return _nth(turn.reply, 0 if turn.when.result_contains else last.answers, f"turn[{at}].reply", script)
     numbered = [(at, turn) for at, turn in enumerate(script.turn) if turn.when is None]
     if numbered:
         if len(turns) > len(numbered) or not turns:
@@ -76,6 +76,8 @@ def _holds(when: When, asked: Asked, last: _Group) -> bool:
     if when.model is not None and when.model != asked.model:
         return False
     if when.contains is not None and not any(when.contains in text for text in last.texts):
+        return False
+    if when.result_contains is not None and not any(when.result_contains in text for text in asked.results):
         return False
     if when.system_contains is None:
         return True

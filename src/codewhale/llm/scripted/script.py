@@ -99,22 +99,30 @@ class Reply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class When(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which requests a turn answers; all that is given must hold. Texts are compared as they are, case included."""
+    """Which requests a turn answers; all that is given must hold. Texts are compared as they are, case included.
+    `contains` looks at the last user message, `result_contains` at the tool results since the last answer."""
 
     contains: str | None = None
+    result_contains: str | None = None
     system_contains: str | None = None
     model: str | None = None
 
     def __post_init__(self) -> None:
-        if self.contains is None and self.system_contains is None and self.model is None:
-            raise ValueError("when needs contains, system_contains or model")
+        if not any((self.contains, self.result_contains, self.system_contains, self.model)):
+            raise ValueError("when needs contains, result_contains, system_contains or model")
 
 
 class ScriptedTurn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The replies that follow one user message."""
+    """The replies that follow one user message. With `when.result_contains` there is one, given whenever it fits."""
 
     reply: tuple[Reply, ...]
     when: When | None = None
+
+    def __post_init__(self) -> None:
+        if not self.reply:
+            raise ValueError("a turn needs at least one reply")
+        if self.when is not None and self.when.result_contains is not None and len(self.reply) > 1:
+            raise ValueError("a turn chosen by result_contains has one reply: what fits again is answered again")
 
 
 class Script(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

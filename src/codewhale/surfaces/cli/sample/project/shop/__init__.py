@@ -1,0 +1,1 @@
+"""Prices for a small shop."""
