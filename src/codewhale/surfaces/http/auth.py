@@ -20,6 +20,7 @@ MISSING = "runtime API bearer token required"
 TRIES = 10
 WINDOW = 60.0
 PEERS = 1024
+"""Peers whose bad tries are remembered; the oldest go first."""
 
 
 class _Tries(Struct):
@@ -58,11 +59,6 @@ class Authenticator:
         if tries.count > TRIES:
             raise self._too_many(tries)
         raise HttpError(401, MISSING)
-
-    @property
-    def remembered(self) -> int:
-        """How many peers have bad tries on record; bounded."""
-        return len(self._peers)
 
     def _tries(self, peer: str) -> _Tries | None:
         tries = self._peers.get(peer)
