@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from codewhale.store.failures import translated
-from codewhale.store.lock import sync_directory, write_file
+from codewhale.store.lock import make_directory, write_file
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -26,11 +26,7 @@ class Blobs:
         if os.path.exists(os.path.join(folder, digest)):
             return digest
         try:
-            if not os.path.isdir(folder):
-                os.makedirs(self._directory, mode=0o700, exist_ok=True)
-                os.makedirs(folder, mode=0o700, exist_ok=True)
-                sync_directory(self._directory)
-                sync_directory(os.path.dirname(self._directory))
+            make_directory(folder)
             write_file(folder, digest, content)
         except OSError as error:
             raise translated(error, "keep a large output") from error

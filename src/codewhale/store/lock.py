@@ -8,7 +8,7 @@ an owner.
 import fcntl
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 from msgspec import Struct
@@ -43,12 +43,12 @@ class Lock:
     def take(cls, directory: str, owner: Owner) -> "Lock":
         """Own `directory` (made with mode 0700 if missing). `StoreOwned` at once when another process does."""
         try:
-            os.makedirs(directory, mode=0o700, exist_ok=True)
+            make_directory(directory)
             with _gate(directory):
                 fd = os.open(os.path.join(directory, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 try:
                     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    write_file(directory, OWNER, msgspec.json.encode(owner))
+                    _label_as(directory, owner)
                 except BlockingIOError:
                     os.close(fd)
                     raise _owned(directory, _label(directory)) from None
@@ -63,7 +63,7 @@ class Lock:
         """Tell other processes where this one serves."""
         self._owner = replace(self._owner, url=url, token=token)
         try:
-            write_file(self._directory, OWNER, msgspec.json.encode(self._owner))
+            _label_as(self._directory, self._owner)
         except OSError as error:
             raise translated(error, "write down who owns the data directory") from error
 
@@ -92,8 +92,20 @@ def read_owner(directory: str) -> Owner | None:
     return None
 
 
-def write_file(directory: str, name: str, content: bytes) -> None:
-    """Put `content` at `name` (mode 0600) so that after a power cut it is there whole or not at all."""
+def make_directory(directory: str) -> None:
+    """Make `directory` and what is missing above it, mode 0700, durably."""
+    if os.path.isdir(directory):
+        return
+    parent = os.path.dirname(directory)
+    if parent != directory:
+        make_directory(parent)
+    with suppress(FileExistsError):  # somebody made it meanwhile; a file in the way fails at the next step
+        os.mkdir(directory, 0o700)
+    sync_directory(parent)
+
+
+def write_file(directory: str, name: str, content: bytes, *, durable: bool = True) -> None:
+    """Put `content` at `name` (mode 0600), whole or not at all; if `durable`, also in the face of a power cut."""
     path = os.path.join(directory, name)
     temporary = f"{path}.{os.getpid()}.tmp"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -101,12 +113,14 @@ def write_file(directory: str, name: str, content: bytes) -> None:
         with open(fd, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(fd)
+            if durable:
+                os.fsync(fd)
         os.rename(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
-    sync_directory(directory)
+    if durable:
+        sync_directory(directory)
 
 
 def sync_directory(directory: str) -> None:
@@ -126,6 +140,11 @@ def _gate(directory: str) -> Generator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def _label_as(directory: str, owner: Owner) -> None:
+    # Not durable: after a power cut nobody holds the lock, so nobody reads it.
+    write_file(directory, OWNER, msgspec.json.encode(owner), durable=False)
 
 
 def _label(directory: str) -> Owner | None:

@@ -7,6 +7,7 @@ fed from memory (`feed.py`) and all others from the table (`queries.py`). Secret
 import os
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from threading import RLock
 
 import apsw
@@ -157,16 +158,8 @@ class SqliteStore:
 
     def prune_deltas(self, *, ended_before: str) -> Ticket:
         """Remove the deltas of items that ended before that time; the finished item holds their text. Done in small
-        transactions between appends. The ticket is for the end of it; its number is how many items were looked at."""
-        looked_at = 0
-
-        def prune(db: Sql) -> int | None:
-            nonlocal looked_at
-            found = _prune_some(db, ended_before)
-            looked_at += found
-            return looked_at if found < _PRUNED_AT_ONCE else None
-
-        return self._writer.put((), (), prune)
+        transactions between appends; the ticket is for the end of it."""
+        return self._writer.put((), (), partial(_prune_some, ended_before=ended_before))
 
     def announce(self, *, url: str, token: str | None) -> None:
         """Tell other processes where this one serves (0600)."""
@@ -219,8 +212,8 @@ def _redacted(event: NewEvent, redact: Redact) -> tuple[NewEvent, bytes]:
     return replace(event, payload=payload), safe
 
 
-def _prune_some(db: Sql, ended_before: str) -> int:
-    """Remove the deltas of up to `_PRUNED_AT_ONCE` items; how many items that were."""
+def _prune_some(db: Sql, *, ended_before: str) -> bool:
+    """Remove the deltas of up to `_PRUNED_AT_ONCE` items; whether that were all."""
     items = db.execute(
         "SELECT position, id, thread_id, first_seq, last_seq FROM items"
         " WHERE open = 0 AND pruned = 0 AND ended_at < ? ORDER BY ended_at LIMIT ?",
@@ -232,7 +225,7 @@ def _prune_some(db: Sql, ended_before: str) -> int:
             (thread_id, first_seq, last_seq, item_id, ItemDelta.WIRE),
         )
         db.execute("UPDATE items SET pruned = 1 WHERE position = ?", (position,))
-    return len(items)
+    return len(items) < _PRUNED_AT_ONCE
 
 
 def _again(failure: StoreError) -> StoreError:

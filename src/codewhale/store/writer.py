@@ -27,8 +27,8 @@ _AT_ONCE = 32
 _INSERT_MANY = _INSERT + ", (?, ?, ?, ?, ?, ?, ?)" * (_AT_ONCE - 1)
 _EventValues = tuple[int, str, str | None, str | None, str, str, bytes]
 
-Work = Callable[[Sql], int | None]
-"""Something else to do in a transaction of the writer; None means "not finished, call again after the others"."""
+Work = Callable[[Sql], bool]
+"""Something else to do in a transaction of the writer; False means "not finished, call again after the others"."""
 
 
 class Ticket:
@@ -218,7 +218,7 @@ class Writer:
             raise translated(error, "record an event") from error
         for i, pending in enumerate(group):
             if pending.work is not None:
-                outcomes[i] = pending.work(db)
+                outcomes[i] = seq if pending.work(db) else None
         db.execute("COMMIT")
         self._publish(group, outcomes, [_event(row) for row in rows])
 

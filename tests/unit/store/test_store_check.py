@@ -8,14 +8,14 @@ from codewhale.domain.records import Usage
 from codewhale.store.check import Finding, check, rebuild
 from codewhale.store.sqlite import SqliteStore
 from codewhale.testing.scribe import Scribe
-from codewhale.testing.store_kit import expect_sound, scribes
+from codewhale.testing.store_kit import expect_sound, log_of, scribes
 
 
 @pytest.fixture
 async def scribe(store: SqliteStore) -> Scribe:
     """A thread with something in every read model."""
     (scribe,) = scribes(1)
-    await store.append([*scribe.start(), *scribe.ask("Build it"), *scribe.say("On it"), *scribe.request()])
+    await store.append([*scribe.start(), *scribe.ask("Build it"), *scribe.say("On", " it"), *scribe.request()])
     await store.append([*scribe.step(Usage(input_tokens=10, output_tokens=2)), *scribe.end()])
     fork, forked = scribe.fork()
     await store.append([*forked, *fork.ask("Again"), *fork.open(), *fork.delta("half"), *fork.request("question")])
@@ -43,7 +43,7 @@ async def test_read_models_are_compared_with_the_log_and_refolded(store: SqliteS
         Finding(kind="read_model", where="requests req_0000000000000001", what="differs from the log"),
         Finding(kind="read_model", where="requests req_0000000000000002", what="differs from the log"),
         Finding(kind="read_model", where="requests req_made_up", what="is not in the log"),
-        Finding(kind="read_model", where="usage 8", what="is missing"),
+        Finding(kind="read_model", where="usage 9", what="is missing"),
     ]
     assert check(store) == expected
     assert rebuild(store, dry_run=True) == expected
@@ -53,7 +53,9 @@ async def test_read_models_are_compared_with_the_log_and_refolded(store: SqliteS
 
 
 async def test_pruned_deltas_are_no_finding(store: SqliteStore, scribe: Scribe) -> None:
-    assert await store.prune_deltas(ended_before="9999") == 1
+    before = len(log_of(store))
+    await store.prune_deltas(ended_before="9999")
+    assert len(log_of(store)) < before
     assert check(store) == []
 
 

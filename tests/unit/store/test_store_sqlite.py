@@ -85,11 +85,13 @@ async def test_pruning_removes_only_deltas_of_items_that_ended_long_ago(store: S
     border = old.update(title="border")
     await store.append([*border, *young.start(), *young.ask("Two"), *young.say("d", "e")])
     before = store.snapshot(old.thread.id)
-    assert await store.prune_deltas(ended_before=border[0].timestamp) == 1
+    assert await store.prune_deltas(ended_before=border[0].timestamp) == store.latest_seq
     deltas = [event.item_id for event in log_of(store) if event.event == "item.delta"]
     assert deltas == [*old.open_items, *[i for i in young.items if young.items[i].kind == "agent_message"] * 2]
     assert store.snapshot(old.thread.id) == before
-    assert await store.prune_deltas(ended_before=border[0].timestamp) == 0
+    count = len(log_of(store))
+    await store.prune_deltas(ended_before=border[0].timestamp)
+    assert len(log_of(store)) == count
 
 
 async def test_a_long_pruning_lets_others_write_in_between(store: SqliteStore) -> None:
@@ -99,7 +101,7 @@ async def test_a_long_pruning_lets_others_write_in_between(store: SqliteStore) -
     pruned = store.prune_deltas(ended_before="9999")
     between = store.append(scribe.end())
     assert await between == store.latest_seq
-    assert await pruned == 450
+    assert await pruned == store.latest_seq
     assert all(event.event != "item.delta" for event in log_of(store))
 
 
