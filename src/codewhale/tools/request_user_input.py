@@ -26,7 +26,6 @@ class AskedQuestion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     question: Annotated[str, Meta(min_length=1, max_length=1000)]
     options: Annotated[tuple[AskedOption, ...], Meta(min_length=2, max_length=4)]
     allow_free_text: bool = False
-    multi_select: bool = False
 
 
 class RequestUserInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,7 +51,6 @@ def _question(asked: AskedQuestion) -> Question:
         question=asked.question,
         options=tuple(QuestionOption(label=o.label, description=o.description) for o in asked.options),
         allow_free_text=asked.allow_free_text,
-        multi_select=asked.multi_select,
     )
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
-from msgspec import NODEFAULT, UNSET, Meta, Struct
+from msgspec import Meta, Struct
 from msgspec.structs import FieldInfo, fields
 
 from codewhale.domain.errors import ToolError
@@ -20,12 +20,12 @@ from codewhale.tools.lexical import check_lexical
 from codewhale.tools.tool import Tool
 
 _WORDS: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
-_LIMITS = {
+_LIMITS: dict[str, tuple[str | None, str | None]] = {
     "ge": ("minimum", "minimum"),
     "le": ("maximum", "maximum"),
-    "min_length": ("minLength", "minItems"),
-    "max_length": ("maxLength", "maxItems"),
-    "pattern": ("pattern", "pattern"),
+    "min_length": (None, "minItems"),
+    "max_length": (None, "maxItems"),
+    "pattern": ("pattern", None),
 }
 _MEANT = {
     "search": ("old_string", "old_str", "old_text", "old", "find"),
@@ -51,7 +51,11 @@ def spec(tool: Tool) -> ToolSpec:
 
 
 def parameters(arguments: type[Struct]) -> dict[str, object]:
-    """The JSON schema of an argument type: inline, closed, with descriptions, limits and defaults."""
+    """The JSON schema of an argument type: inline and closed, with descriptions and defaults.
+
+    It is sent with every request, so it leaves out what a model does without: lengths of text (checked all the same), a
+    default of false, and a default that the description names.
+    """
     known = fields(arguments)
     schema: dict[str, object] = {
         "type": "object",
@@ -84,7 +88,8 @@ def _decoder(arguments: type[Struct]) -> msgspec.json.Decoder[Struct]:
 
 def _property(field: FieldInfo) -> dict[str, object]:
     schema = _schema(field.type)
-    if field.default is not NODEFAULT and field.default is not UNSET and isinstance(field.default, str | int | float):
+    said = "(default" in str(schema.get("description"))
+    if isinstance(field.default, str | int | float) and field.default is not False and not said:
         schema["default"] = field.default
     return schema
 
@@ -121,8 +126,9 @@ def _describe(schema: dict[str, object], meta: object) -> None:
         schema["description"] = meta.description
     for attribute, (scalar, sequence) in _LIMITS.items():
         limit = getattr(meta, attribute)
-        if limit is not None:
-            schema[sequence if schema.get("type") == "array" else scalar] = limit
+        name = sequence if schema.get("type") == "array" else scalar
+        if limit is not None and name is not None:
+            schema[name] = limit
 
 
 def _no_json(error: msgspec.DecodeError) -> str:

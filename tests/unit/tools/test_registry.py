@@ -50,7 +50,8 @@ def test_kind_and_default_follow_from_the_effects(tool: Tool) -> None:
 
 
 def test_all_schemas_together_are_small() -> None:
-    assert sum(len(msgspec.json.encode(spec(tool))) for tool in offered("yolo", allow_shell=True)) <= 8 * 1024
+    specs = [spec(tool) for tool in offered("yolo", allow_shell=True)]
+    assert sum(len(s.description.encode()) + len(msgspec.json.encode(s.parameters)) for s in specs) <= 8 * 1024
 
 
 @pytest.mark.parametrize("name", ["", "Read_File", "read_file ", "read", "functions.read_file", "../read_file", "tool"])

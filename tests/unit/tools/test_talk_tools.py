@@ -104,7 +104,9 @@ def question(id: str, options: int = 2, **more: object) -> dict[str, object]:
 
 
 async def test_a_person_is_asked_and_the_model_told(context: ToolContext, person: Person) -> None:
-    output = await call(context, "request_user_input", {"questions": [question("x"), question("y", multi_select=True)]})
+    output = await call(
+        context, "request_user_input", {"questions": [question("x"), question("y", allow_free_text=True)]}
+    )
     assert person.asked == [
         UserInput(
             questions=tuple(
@@ -113,7 +115,7 @@ async def test_a_person_is_asked_and_the_model_told(context: ToolContext, person
                     id=name,
                     question="Which?",
                     options=tuple(QuestionOption(label=f"{name}{n}", description="d") for n in range(2)),
-                    multi_select=many,
+                    allow_free_text=many,
                 )
                 for name, many in (("x", False), ("y", True))
             )

@@ -27,7 +27,7 @@ class Arguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: Annotated[Literal["a", "b"] | None, Meta(description="Which.")] = None
     exact: bool = False
     edits: Annotated[tuple[Edit, ...], Meta(min_length=1, max_length=3, description="What.")] = ()
-    ratio: float | None = None
+    ratio: Annotated[float, Meta(description="How (default 1).")] = 1.0
 
 
 def run(_: Arguments, __: ToolContext) -> Awaitable[ToolOutput]:
@@ -46,7 +46,7 @@ FIELDS = (
 def test_the_schema_is_inline_closed_and_small() -> None:
     edit = {
         "type": "object",
-        "properties": {"search": {"type": "string", "minLength": 1}, "replace": {"type": "string"}},
+        "properties": {"search": {"type": "string"}, "replace": {"type": "string"}},
         "required": ["search", "replace"],
         "additionalProperties": False,
     }
@@ -56,9 +56,9 @@ def test_the_schema_is_inline_closed_and_small() -> None:
             "path": {"type": "string", "description": "Where."},
             "limit": {"type": "integer", "minimum": 1, "maximum": 9, "default": 5},
             "kind": {"type": "string", "enum": ["a", "b"], "description": "Which."},
-            "exact": {"type": "boolean", "default": False},
+            "exact": {"type": "boolean"},
             "edits": {"type": "array", "items": edit, "description": "What.", "minItems": 1, "maxItems": 3},
-            "ratio": {"type": "number"},
+            "ratio": {"type": "number", "description": "How (default 1)."},
         },
         "required": ["path"],
         "additionalProperties": False,
