@@ -16,7 +16,8 @@ from codewhale.domain.requests import Request
 
 
 class ThreadView(Struct, kw_only=True):
-    """Everything that a thread's events say: its record, turns and items in order of creation, what is open, usage by turn id."""
+    """Everything that a thread's events say: its record, turns and items in order of creation, what is open (started items by
+    `live_text`, requests), usage by turn id."""
 
     thread: Thread | None = None
     turns: dict[str, Turn] = field(default_factory=dict[str, Turn])
@@ -35,7 +36,7 @@ class ThreadView(Struct, kw_only=True):
     def text_of(self, item_id: str) -> str:
         """The item's text so far: its deltas while it is open, its detail after."""
         pieces = self.live_text.get(item_id)
-        return "".join(pieces) if pieces is not None else self.items[item_id].detail or ""
+        return "".join(pieces) if pieces else self.items[item_id].detail or ""
 
     def items_of(self, turn_id: str) -> list[Item]:
         """The turn's items in order of creation."""
@@ -111,7 +112,7 @@ def _item(view: ThreadView, payload: e.ItemStarted | e.ItemCompleted | e.ItemFai
     item = payload.item
     known = item.id in view.items
     view.items[item.id] = item
-    if isinstance(payload, e.ItemStarted) and item.status == "in_progress":
+    if isinstance(payload, e.ItemStarted):
         view.live_text[item.id] = []
     else:
         view.live_text.pop(item.id, None)

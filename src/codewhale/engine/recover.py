@@ -26,9 +26,9 @@ def closing_events(view: ThreadView, clock: Clock) -> list[e.NewEvent]:
     ]
     asked = {request.item_id for request in view.requests.values() if request.kind == "approval"}
     payloads += [
-        (e.ItemInterrupted(item=_interrupted(view, item, now, waiting=item.id in asked)), item.id)
+        (_ended(view, item, now, waiting=item.id in asked), item.id)
         for item in view.items_of(turn.id)
-        if item.status in OPEN_STATUSES
+        if item.id in view.live_text
     ]
     ended = replace(
         turn, status="interrupted", ended_at=now, error=RESTARTED, error_code="restart", usage=view.usage.get(turn.id)
@@ -44,6 +44,12 @@ def _denied(request: Request) -> e.Payload:
     if request.kind == "question":
         return e.UserInputCanceled(id=request.id, input_id=request.id, reason=RESTARTED)
     return e.ApprovalDecided(approval_id=request.id, decision="deny", remember=False, auto=True, reason=RESTARTED)
+
+
+def _ended(view: ThreadView, item: Item, now: str, *, waiting: bool) -> e.Payload:
+    if item.status not in OPEN_STATUSES:
+        return e.ItemCompleted(item=item)
+    return e.ItemInterrupted(item=_interrupted(view, item, now, waiting=waiting))
 
 
 def _interrupted(view: ThreadView, item: Item, now: str, *, waiting: bool) -> Item:

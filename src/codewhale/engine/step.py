@@ -87,6 +87,6 @@ class _Speaker:
 
 def _waiting(event: Waiting) -> str:
     return (
-        f"{event.reason}; trying again in {event.delay:.1f} s (attempt {event.attempt} of {event.attempts}). "
+        f"{event.reason.rstrip(chr(46))}; trying again in {event.delay:.1f} s (attempt {event.attempt} of {event.attempts}). "
         "Interrupt the turn to stop waiting."
     )
