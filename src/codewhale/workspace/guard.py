@@ -55,11 +55,6 @@ class Guard:
         self._adopts = False
         self._pid = 0
 
-    @property
-    def watcher_pid(self) -> int | None:
-        """The watcher, once a command has been run."""
-        return self._watcher.pid if self._watcher is not None else None
-
     def mark(self) -> str:
         """A new value of the mark that the environment of the next command must carry."""
         if self._pid != os.getpid():
