@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import command_line, server
+from benchmarks import command_line, log, server
 from benchmarks.measure import HERE, Place, Row, noise, place
 
 BENCHMARKS: dict[str, Callable[[Place], Iterator[Row]]] = {
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[Place], Iterator[Row]]] = {
     "rounds": command_line.rounds,
     "stream": command_line.stream,
     "memory": command_line.peak,
+    "log": log.rates,
     "ready": server.ready,
     "relay": server.relay,
     "turns": server.turns,
