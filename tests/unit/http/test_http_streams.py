@@ -79,7 +79,7 @@ async def test_a_quiet_stream_says_that_it_is_alive(site_of: Any, quick: Limits)
 
 
 async def test_the_reader_leaving_ends_the_subscription(site: Any, client: Any) -> None:
-    for _ in range(200):
+    for _ in range(2000):
         async with site.caller.open(asking()):
             pass
     assert (client.readers, len(site.app.streams)) == (0, 0)

@@ -16,7 +16,7 @@ Json = dict[str, Any]
 REF = "#/components/schemas/{name}"
 TOKEN_ERRORS = (401, 429)
 BODY_ERRORS = (400, 408, 413, 415, 422)
-ALWAYS = (400, 403, 421, 500)
+ALWAYS = (400, 403, 414, 421, 431, 500, 503)
 MEANING = {
     400: "The request makes no sense.",
     401: "A token is required.",
@@ -25,11 +25,14 @@ MEANING = {
     408: "The body did not arrive in time.",
     409: "Not possible in the present state.",
     413: "The body is too large.",
+    414: "The request target is too long.",
     415: "The body is not declared as JSON.",
     421: "The Host header does not name this server.",
     422: "The JSON has the wrong shape; the message names the field.",
     429: "Too many requests with a wrong token.",
+    431: "The headers are too many or too large.",
     500: "The server failed.",
+    503: "Nothing was recorded (the disk is full or read-only) or there are too many connections; try again later.",
 }
 STREAM_EVENTS: dict[str, type[msgspec.Struct]] = {
     "turn.started": oneshot.TurnOpened,
