@@ -30,15 +30,10 @@ def alive(pid: int) -> bool:
     return True
 
 
-def watcher() -> int | None:
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    found = [int(pid) for pid in children if b"codewhale-watcher" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    return found[0] if found else None
-
-
-def states_of_children() -> list[str]:
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in children]
+def children() -> dict[int, str]:
+    """Our children and their states; between commands the only living one is the watcher."""
+    pids = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return {int(pid): Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in pids}
 
 
 async def run_until_output(processes: Processes, script: str, cwd: Path, lines: int) -> list[int]:
@@ -133,7 +128,7 @@ async def test_no_zombies_stay(processes: Processes, tmp_path: Path) -> None:
         await processes.run(Command(argv=processes.shell("(setsid true &); sleep 0 & true"), cwd=str(tmp_path)))
     await processes.run(Command(argv=processes.shell("true"), cwd=str(tmp_path)))
     processes.close()
-    assert "Z" not in states_of_children()
+    assert "Z" not in children().values()
 
 
 async def test_no_descriptor_stays_open(processes: Processes, tmp_path: Path) -> None:
@@ -148,14 +143,12 @@ async def test_no_descriptor_stays_open(processes: Processes, tmp_path: Path) ->
 async def test_a_watcher_that_was_killed_is_replaced(processes: Processes, tmp_path: Path) -> None:
     command = Command(argv=processes.shell("true"), cwd=str(tmp_path))
     await processes.run(command)
-    first = watcher()
-    assert first is not None
+    (first,) = children()
     os.kill(first, signal.SIGKILL)
     await asyncio.to_thread(os.waitid, os.P_PID, first, os.WEXITED | os.WNOWAIT)
     assert (await processes.run(command)).exit_code == 0
-    second = watcher()
-    assert second is not None
-    assert (second != first, alive(second), alive(first)) == (True, True, False)
+    (second,) = children()
+    assert (second != first, children()[second] != "Z") == (True, True)
 
 
 async def test_without_pidfds_a_thread_notices_the_end(
