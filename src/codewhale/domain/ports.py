@@ -7,10 +7,6 @@ import os
 import time
 from typing import Protocol
 
-THREAD = "thr"
-TURN = "turn"
-ITEM = "item"
-
 
 class Clock(Protocol):
     """Wall time for records, monotonic time for deadlines; never mix the two."""

@@ -6,13 +6,12 @@ from contextlib import asynccontextmanager
 
 
 @asynccontextmanager
-async def task_group() -> AsyncGenerator[asyncio.TaskGroup, None]:
-    """As `asyncio.TaskGroup`; what the body raises leaves it unchanged, after the tasks have ended."""
-    failure: Exception | None = None
-    async with asyncio.TaskGroup() as group:
-        try:
+async def task_group() -> AsyncGenerator[asyncio.TaskGroup]:
+    """As `asyncio.TaskGroup`; a single failure (of the body, as a rule) is raised unwrapped."""
+    try:
+        async with asyncio.TaskGroup() as group:
             yield group
-        except Exception as error:  # noqa: BLE001 - kept and raised below, once the tasks are over
-            failure = error
-    if failure is not None:
-        raise failure
+    except BaseExceptionGroup as failures:
+        if len(failures.exceptions) == 1:
+            raise failures.exceptions[0] from None
+        raise
