@@ -167,6 +167,8 @@ class _Budget:
 async def _next(batches: Batches, budget: _Budget, *, opened: bool) -> Sequence[ModelEvent] | None:
     """The next batch within what is left, None at the end."""
     seconds = budget.next_wait(opened=opened)
+    if seconds <= 0:
+        raise budget.expired(opened=opened)
     try:
         async with asyncio.timeout(seconds):
             return await anext(batches, None)

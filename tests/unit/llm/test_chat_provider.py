@@ -9,7 +9,7 @@ from codewhale.domain.errors import ProviderError
 from codewhale.domain.messages import CallReady, Finished, ModelEvent, TextDelta, Waiting
 from codewhale.domain.ports import SystemClock
 from codewhale.domain.records import ToolCall
-from codewhale.llm.guard import Limits
+from codewhale.llm.guard import Limits, pause
 from codewhale.llm.provider import Provider
 from codewhale.testing.chat_player import DONE, KEY, Waits, call_delta, chat_answering, chat_provider, delta, frame
 from codewhale.testing.provider_kit import HELLO, PROVIDER_CHECKS, ProviderCheck, collect, merged
@@ -163,12 +163,24 @@ async def test_neither_silence_nor_a_reset_changes_a_finished_answer() -> None:
         assert merged(await collect(provider)) == HI
 
 
+async def test_a_refusal_read_to_its_end_costs_no_connection() -> None:
+    async def player(request: Received, wire: Wire) -> None:
+        if len(server.requests) == 1:
+            await wire.answer(b"{}", status=503)
+        else:
+            await wire.stream(*ANSWER)
+
+    async with chat_provider(player, Limits()) as (provider, server):
+        await collect(provider)
+        assert server.connections == 1
+
+
 async def test_waits_are_shown_and_the_answer_comes_once() -> None:
     async def player(request: Received, wire: Wire) -> None:
         if len(server.requests) == 1:
             await wire.answer(b"{}", status=429, headers="Retry-After: 2\r\n")
         elif len(server.requests) == 2:
-            wire.close()
+            await wire.answer(b"", status=502)
         else:
             await wire.stream(*ANSWER)
 
@@ -201,6 +213,7 @@ async def test_comments_are_a_sign_of_life_but_the_wall_clock_runs() -> None:
         await wire.begin_chunks()
         while True:
             await wire.chunk(b": still here\n\n")
+            await pause(0.01)
 
     limits = Limits(wall_clock=0.1, idle_timeout=4, retries=3)
     async with chat_provider(player, limits, clock=SystemClock()) as (provider, server):

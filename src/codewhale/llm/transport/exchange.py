@@ -155,7 +155,11 @@ class Exchange:
             self._drain_timer = asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._connection.abort)
 
     def abort(self) -> None:
-        self._connection.abort()
+        """The reader gave up: drop the connection at once, unless the response is over anyway."""
+        if self._complete:
+            self._reuse()
+        else:
+            self._connection.abort()
 
     def received(self, data: bytes) -> None:
         """Bytes from the socket."""
