@@ -94,7 +94,7 @@ class DirectTransport:
                     url.port,
                     ssl=tls,
                     server_hostname=url.host if tls is not None else None,
-                    happy_eyeballs_delay=None if is_loopback(url.host) else ATTEMPT_DELAY,
+                    **_attempts(loop, url.host),
                 )
         except TimeoutError as error:
             raise ProviderError(
@@ -143,6 +143,12 @@ class _Sending:
                 self._exchange.release()
             else:
                 self._exchange.abort()
+
+
+def _attempts(loop: asyncio.AbstractEventLoop, host: str) -> dict[str, float]:
+    """Addresses are tried side by side where the loop can do it; uvloop takes no such argument, not even as None."""
+    able = isinstance(loop, asyncio.BaseEventLoop) and not is_loopback(host)
+    return {"happy_eyeballs_delay": ATTEMPT_DELAY} if able else {}
 
 
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
