@@ -31,6 +31,8 @@ def texts(draw: st.DrawFn, words: st.SearchStrategy[str] = WORDS) -> str:
     return "".join(word + end for word, end in lines) + last
 
 
+PLAIN_WORDS = WORDS.map(lambda word: word.replace("\r", ""))
+PASSAGE = st.lists(st.tuples(PLAIN_WORDS, ENDS), min_size=1, max_size=3)
 FEW = st.sampled_from(["", "a", "b", "  a", "\tb", "}", "-- x", "++ y", "@@ z", "\\ q", "*** End Patch", "a\r"])
 
 
@@ -54,7 +56,7 @@ def test_an_edit_keeps_all_bytes_around_it(
     assert known.encode(edited.text) == bom + (before + expected + after).encode(encoding)
 
 
-@given(before=texts(), after=texts(), new=texts(WORDS.map(lambda word: word.replace("\r", ""))))
+@given(before=texts(), after=texts(), new=texts(PLAIN_WORDS))
 def test_replacing_one_mark_touches_nothing_else(before: str, after: str, new: str) -> None:
     mark = "\ue000"
     if mark in before + after + new:

@@ -12,7 +12,7 @@ from codewhale.tools.tool import Tool, ToolContext
 from codewhale.workspace.beneath import shown
 from codewhale.workspace.blocking import Stop, blocking
 from codewhale.workspace.files import Files
-from codewhale.workspace.ignore import Glob, expanded
+from codewhale.workspace.ignore import Globs
 from codewhale.workspace.walk import Walk
 
 _Texts = tuple[Annotated[str, Meta(min_length=1)], ...]
@@ -59,7 +59,7 @@ def _search(files: Files, args: FileSearch, stop: Stop) -> ToolOutput:
 def _candidates(walk: Walk, args: FileSearch) -> Iterator[Candidate]:
     query = args.query.replace("\\", "/").removeprefix("./").lower()
     endings = tuple("." + extension.lstrip(".").lower() for extension in args.extensions)
-    exclude = [Glob(glob) for glob in expanded(args.exclude)]
+    exclude = Globs(args.exclude)
     depth = len(walk.base)
     for entry in walk.tree():
         if not entry.is_file:
@@ -68,7 +68,7 @@ def _candidates(walk: Walk, args: FileSearch) -> Iterator[Candidate]:
         if endings and not name.endswith(endings):
             continue
         inner = "/".join(entry.parts[depth:])
-        if any(glob.matches(inner, entry.name, directory=False) for glob in exclude):
+        if exclude.match(inner):
             continue
         value = score(query, name, "/".join(entry.parts).lower())
         if value:

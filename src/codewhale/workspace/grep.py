@@ -18,7 +18,7 @@ from codewhale.domain.errors import ToolError
 from codewhale.workspace.beneath import Raced, Spot
 from codewhale.workspace.blocking import Stop, blocking
 from codewhale.workspace.files import Files
-from codewhale.workspace.ignore import Glob, Ignores, expanded
+from codewhale.workspace.ignore import Globs, Ignores, endings_only
 from codewhale.workspace.processes import Command, Processes
 from codewhale.workspace.text import Text, bare, decode, split_lines
 from codewhale.workspace.walk import INTERNAL, UNASKED, Walk, hidden, readable, rules_above
@@ -142,9 +142,14 @@ def _argv(place: _Place, query: Query, program: str) -> tuple[str, ...]:
     argv += [f"--max-filesize={MAX_SEARCHED}", f"--max-count={MAX_IN_FILE}"]
     if query.case_insensitive:
         argv.append("--ignore-case")
-    argv += [f"--glob={glob}" for glob in expanded(query.include)]
+    include = Globs(
+        query.include
+    ).patterns  # as --glob they would overrule .gitignore; the rest is left out when we read
+    if include and endings_only(include):
+        argv += [*(f"--type-add=wanted:{glob}" for glob in include), "--type=wanted"]
     argv += [f"--glob=!{glob}" for glob in (*sorted(INTERNAL), *(f"{name}/" for name in sorted(UNASKED)))]
-    argv += [f"--glob=!{glob}" for glob in expanded(query.exclude)]
+    for glob in Globs(query.exclude).patterns:
+        argv.append("--glob=!" + glob.replace("{", "\\{").replace("}", "\\}"))
     return (*argv, f"--regexp={query.pattern}", "--", "./" if place.only is None else f"./{place.only}")
 
 
@@ -198,14 +203,12 @@ def _candidates(files: Files, place: _Place, query: Query, stop: Stop, found: _F
     if place.only is not None:
         yield place.only
         return
-    include = [Glob(glob) for glob in expanded(query.include)]
-    exclude = [Glob(glob) for glob in expanded(query.exclude)]
+    exclude = Globs(query.exclude)
+    include = Globs(query.include)
     walk = Walk(files, query.path, stop)
     for entry in walk.tree():
         path = "/".join(entry.parts[place.base :])
-        if not entry.is_file or any(glob.matches(path, entry.name, directory=False) for glob in exclude):
-            continue
-        if not include or any(glob.matches(path, entry.name, directory=False) for glob in include):
+        if entry.is_file and not exclude.match(path) and (not include or include.match(path)):
             yield path
     found.cut |= walk.cut
 
@@ -228,10 +231,11 @@ def _read(files: Files, place: _Place, query: Query, found: _Found, stop: Stop) 
     matches: list[Match] = []
     total = size = 0
     full = False
+    include = Globs(query.include if place.only is None else ())
     for path, numbers in found.lines:
         if stop:
             raise ToolError("Interrupted while searching.", category="cancelled")
-        if _out_of_sight(files, place, path):
+        if (include and not include.match(path)) or _out_of_sight(files, place, path):
             continue
         form = _text(files, place.prefix + path) if not full else None
         lines = split_lines(form.text) if form else []

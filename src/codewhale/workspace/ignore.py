@@ -10,8 +10,11 @@ import re
 import stat
 from collections.abc import Iterable, Sequence
 
+from codewhale.domain.errors import ToolError
+
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _MAX_RULES = 256 * 1024
+_ENDING = re.compile(r"\*\.[\w.]+")
 _CLASSES = {
     "alnum": "a-zA-Z0-9",
     "alpha": "a-zA-Z",
@@ -53,6 +56,24 @@ class Glob:
         return self._pattern.fullmatch(name if self._named else path) is not None
 
 
+class Globs:
+    """What a person or model gave to include or exclude: true if there is any, and a path fits if one of them does."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self.patterns = expanded(patterns)
+        try:
+            self._globs = [Glob(pattern) for pattern in self.patterns]
+        except ValueError as error:
+            raise ToolError(f"{error} is no valid glob.", category="invalid_input") from error
+
+    def __bool__(self) -> bool:
+        return bool(self._globs)
+
+    def match(self, path: str) -> bool:
+        name = path.rpartition("/")[2]
+        return any(glob.matches(path, name, directory=False) for glob in self._globs)
+
+
 class Rules:
     """The lines of one ignore file: the last that matches decides."""
 
@@ -86,21 +107,21 @@ class Rules:
 class Ignores:
     """The rules in force in one directory: its own, then those above. `depth` counts components from the anchor."""
 
-    __slots__ = ("_above", "_depth", "_rules")
+    __slots__ = ("above", "depth", "rules")
 
     def __init__(self, rules: Rules, depth: int, above: "Ignores | None") -> None:
-        self._rules = rules
-        self._depth = depth
-        self._above = above
+        self.rules = rules
+        self.depth = depth
+        self.above = above
 
     def ignored(self, parts: Sequence[str], *, directory: bool) -> bool:
         """Whether the entry at `parts` (from the anchor) is ignored, its parents being not."""
         node: Ignores | None = self
         while node is not None:
-            verdict = node._rules.verdict("/".join(parts[node._depth :]), parts[-1], directory=directory)  # noqa: SLF001
+            verdict = node.rules.verdict("/".join(parts[node.depth :]), parts[-1], directory=directory)
             if verdict is not None:
                 return verdict
-            node = node._above  # noqa: SLF001
+            node = node.above
         return False
 
 
@@ -122,14 +143,21 @@ def rules_in(fd: int, names: Iterable[str], depth: int, above: Ignores | None) -
 
 
 def expanded(patterns: Sequence[str]) -> list[str]:
-    """Include and exclude patterns as gitignore patterns: braces written out, and a directory standing for its content."""
+    """Include and exclude patterns as gitignore patterns: braces written out, a directory standing for its content."""
     out: list[str] = []
     for pattern in patterns:
         for plain in _braces(pattern.removeprefix("./")):
             body = plain.rstrip("/")
-            if body:
+            if _ENDING.fullmatch(body):
+                out.append(body)
+            elif body:
                 out += [body, f"{body}/**" if "/" in body else f"**/{body}/**"]
     return out
+
+
+def endings_only(patterns: Sequence[str]) -> bool:
+    """Whether all expanded patterns are of the form `*.py`, which a program without our rules understands alike."""
+    return all(_ENDING.fullmatch(pattern) for pattern in patterns)
 
 
 def _braces(pattern: str, limit: int = 64) -> list[str]:
