@@ -36,9 +36,7 @@ PASSAGE = st.lists(st.tuples(PLAIN_WORDS, ENDS), min_size=1, max_size=3)
 FEW = st.sampled_from(["", "a", "b", "  a", "\tb", "}", "-- x", "++ y", "@@ z", "\\ q", "*** End Patch", "a\r"])
 
 
-@given(
-    form=FORMS, before=texts(), after=texts(), lines=st.lists(st.tuples(WORDS, ENDS), min_size=1, max_size=3), new=WORDS
-)
+@given(form=FORMS, before=texts(), after=texts(), lines=PASSAGE, new=WORDS)
 def test_an_edit_keeps_all_bytes_around_it(
     form: tuple[bytes, str], before: str, after: str, lines: list[tuple[str, str]], new: str
 ) -> None:
