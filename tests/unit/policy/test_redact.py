@@ -43,10 +43,19 @@ def test_a_secret_goes_in_every_form(secret: str, form: str, padding: int) -> No
 
 
 @given(st.text(min_size=8, max_size=40).filter(lambda s: len(s.strip().encode()) >= 8), st.text(max_size=20))
-def test_json_stays_json(secret: str, around: str) -> None:
-    content = msgspec.json.encode({"text": around + secret + around, "n": 1})
-    decoded = msgspec.json.decode(Redactor([secret])(content))
-    assert secret.strip() not in str(decoded["text"]) or '"' in secret
+def test_json_stays_json_and_loses_the_secret(secret: str, around: str) -> None:
+    inner = msgspec.json.encode([around + secret]).decode()
+    content = msgspec.json.encode({"text": around + secret + around, "inner": inner, "number": 1234567890})
+    redacted = msgspec.json.decode(Redactor([secret])(content))
+    assert secret.strip() not in redacted["text"].replace("[redacted]", "\0")
+    assert secret.strip() not in msgspec.json.decode(redacted["inner"])[0].replace("[redacted]", "\0")
+
+
+@pytest.mark.parametrize("secret", ["12345678", "namesecret", '","n":1}xx', "\\" * 9, '{"text":"', "u0041u0041"])
+@pytest.mark.parametrize("text", ["\namesecret", "\\" * 9, "\\" * 11 + '"', "\x01\x02A"])
+def test_what_only_looks_like_a_secret_does_not_break_json(secret: str, text: str) -> None:
+    content = msgspec.json.encode({"text": text, "n": 123456789})
+    assert msgspec.json.decode(Redactor([secret])(content))["n"] == 123456789
 
 
 def test_what_holds_no_secret_is_the_same_object() -> None:
