@@ -6,7 +6,9 @@ response came. Memory is bounded: heads by size and number, bodies by pausing th
 
 import asyncio
 import ssl
+from collections.abc import Coroutine
 from types import TracebackType
+from typing import Any
 
 from codewhale.domain.errors import ProviderError
 from codewhale.llm.transport.exchange import Connection, Exchange
@@ -88,14 +90,7 @@ class DirectTransport:
         where = f"{url.host}:{url.port}"
         try:
             async with asyncio.timeout(self._connect_timeout):
-                _, connection = await loop.create_connection(
-                    lambda: Connection(self, url.origin),
-                    url.host,
-                    url.port,
-                    ssl=tls,
-                    server_hostname=url.host if tls is not None else None,
-                    **_attempts(loop, url.host),
-                )
+                _, connection = await self._connecting(loop, url, tls)
         except TimeoutError as error:
             raise ProviderError(
                 f"No connection to {where} within {self._connect_timeout:g} s.",
@@ -116,6 +111,20 @@ class DirectTransport:
             ) from error
         self._open.add(connection)
         return connection
+
+    def _connecting(
+        self, loop: asyncio.AbstractEventLoop, url: Url, tls: ssl.SSLContext | None
+    ) -> Coroutine[Any, Any, tuple[asyncio.Transport, Connection]]:
+        def made() -> Connection:
+            return Connection(self, url.origin)
+
+        name = url.host if tls is not None else None
+        if is_loopback(url.host) or not isinstance(loop, asyncio.BaseEventLoop):
+            # uvloop takes no happy_eyeballs_delay, not even None
+            return loop.create_connection(made, url.host, url.port, ssl=tls, server_hostname=name)
+        return loop.create_connection(
+            made, url.host, url.port, ssl=tls, server_hostname=name, happy_eyeballs_delay=ATTEMPT_DELAY
+        )
 
     def _tls_context(self) -> ssl.SSLContext:
         if self._tls is None:
@@ -143,12 +152,6 @@ class _Sending:
                 self._exchange.release()
             else:
                 self._exchange.abort()
-
-
-def _attempts(loop: asyncio.AbstractEventLoop, host: str) -> dict[str, float]:
-    """Addresses are tried side by side where the loop can do it; uvloop takes no such argument, not even as None."""
-    able = isinstance(loop, asyncio.BaseEventLoop) and not is_loopback(host)
-    return {"happy_eyeballs_delay": ATTEMPT_DELAY} if able else {}
 
 
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
