@@ -76,7 +76,9 @@ def relay(where: Place) -> Iterator[Row]:
             started = time.monotonic()
             turn(port, thread)
             until_end(port, thread)
-            return DELTAS / (time.monotonic() - started)
+            took = time.monotonic() - started
+            check(port, thread, "completed")
+            return DELTAS / took
 
         def straight() -> float:
             connection = http.client.HTTPConnection("127.0.0.1", where.model.port)
@@ -101,7 +103,9 @@ def turns(where: Place) -> Iterator[Row]:
             started = time.monotonic()
             turn(port, thread)
             until_end(port, thread)
-            return (time.monotonic() - started) * 1e3
+            took = time.monotonic() - started
+            check(port, thread, "completed")
+            return took * 1e3
 
         (single,) = interleaved(15, one)
         threads = [new_thread(port) for _ in range(THREADS)]
@@ -110,6 +114,8 @@ def turns(where: Place) -> Iterator[Row]:
         asyncio.run(everyone(port, threads))
         took = time.monotonic() - started
         top = peak.stop()
+        for thread in threads:
+            check(port, thread, "completed")
     started = time.monotonic()
     asyncio.run(everyone_straight(where.model.port))
     floor = THREADS / (time.monotonic() - started)
@@ -130,7 +136,9 @@ def interrupt(where: Place) -> Iterator[Row]:
             started = time.monotonic()
             get_json(port, f"/v1/threads/{thread}/turns/{started_turn}/interrupt", "POST")
             until_end(port, thread)
-            return (time.monotonic() - started) * 1e3
+            took = time.monotonic() - started
+            check(port, thread, "interrupted")
+            return took * 1e3
 
         (took,) = interleaved(11, once)
     yield Row("interrupt to turn.completed", "ms", took, target="<= 100 ms")
@@ -149,6 +157,13 @@ def turn(port: int, thread: str) -> str:
 def until_end(port: int, thread: str) -> None:
     """Follow the thread's events to the end of its turn."""
     until_event(port, thread, "turn.completed")
+
+
+def check(port: int, thread: str, status: str) -> None:
+    """That the thread's turn ended as it should have."""
+    ended = get_json(port, f"/v1/threads/{thread}")["turns"][-1]
+    if ended["status"] != status:
+        raise SystemExit(f"a turn ended as {ended['status']}: {ended.get('error')}")
 
 
 def until_event(port: int, thread: str, name: str) -> bool:
