@@ -163,8 +163,9 @@ def test_a_signal_stops_the_turn_and_the_thread_can_go_on(start: Start, number: 
     assert finished(start("exec", "--resume", first["content"][:12], "again"))[:2] == (0, "Hello.\n")
 
 
-def test_a_server_that_owns_the_data_is_used(start: Start) -> None:
+def test_a_server_that_owns_the_data_is_used(start: Start, tmp_path: Path) -> None:
     alone = finished(start("exec", "--auto", "write it"))
+    (tmp_path / "work" / "new.txt").unlink()
     with serving(start):
         beside = finished(start("exec", "--auto", "write it"))
         listed = finished(start("threads", "list", "--json"))
