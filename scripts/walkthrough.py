@@ -65,7 +65,8 @@ def _what(name: str, payload: Fields) -> str:
             return payload["status"]
         case ("turn", _, "started" | "completed"):
             turn = payload["turn"]
-            return f"{turn['status']}: {_quoted(turn['input_summary'])}" if name.endswith("started") else _ended(turn)
+            end = f"{turn['status']}, {len(turn['item_ids'])} items"
+            return f"{turn['status']}: {_quoted(turn['input_summary'])}" if name.endswith("started") else end
         case ("item", _, "delta"):
             return f"{payload['kind']} {_quoted(payload['delta'])}"
         case ("item", _, _):
@@ -76,17 +77,9 @@ def _what(name: str, payload: Fields) -> str:
         case ("approval", _, _):
             return " ".join(f"{key}={payload[key]}" for key in ("decision", "auto", "reason") if payload.get(key))
         case ("step", _, _):
-            return f"step {payload['step']}, {payload['finish_reason']}, {_tokens(payload.get('usage'))}"
+            return f"step {payload['step']}: {payload['finish_reason']}"
         case _:
             return msgspec.json.encode(payload).decode()
-
-
-def _ended(turn: Fields) -> str:
-    return f"{turn['status']}, {len(turn['item_ids'])} items, {_tokens(turn.get('usage'))}"
-
-
-def _tokens(usage: Fields | None) -> str:
-    return f"{usage['input_tokens']} tokens in, {usage['output_tokens']} out" if usage else "tokens not told"
 
 
 def _quoted(text: str) -> str:
