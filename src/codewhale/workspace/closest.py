@@ -25,7 +25,6 @@ class Region(Struct, frozen=True, kw_only=True):
     """`text`: numbered lines and the difference in words. `only_spelling`: indentation or punctuation is all that differs."""
 
     text: str
-    first: int
     only_spelling: bool
 
 
@@ -46,7 +45,7 @@ def closest_region(text: str, wanted: str) -> Region | None:
     if len(region) > _MAX_LINES:
         listing.append(f"      | … {len(region) - _MAX_LINES} more lines")
     reason, spelling = _difference(region, sought, start)
-    return Region(text="\n".join([*listing, reason]), first=start + 1, only_spelling=spelling)
+    return Region(text="\n".join([*listing, reason]), only_spelling=spelling)
 
 
 def _by_votes(lines: list[str], sought: list[str]) -> int | None:

@@ -117,10 +117,12 @@ async def _run(processes: Processes, place: _Place, query: Query, program: str) 
 
     def take(text: str) -> None:
         nonlocal size
+        if size > _MAX_OUTPUT:
+            if not bound.expired():
+                bound.reschedule(0.0)
+            return
         seen.append(text)
         size += len(text)
-        if size > _MAX_OUTPUT:
-            bound.reschedule(0.0)
 
     command = Command(argv=_argv(place, query, program), cwd=place.directory, head_bytes=2 * _MAX_OUTPUT)
     try:
@@ -185,6 +187,7 @@ def _find(files: Files, place: _Place, query: Query, stop: Stop) -> _Found:
     found = _Found(lines=[], searched=0, cut=False)
     count = 0
     for path in _candidates(files, place, query, stop, found):
+        _check_wanted(stop)
         form = _text(files, place.prefix + path, found)
         if form is None:
             continue
@@ -197,6 +200,11 @@ def _find(files: Files, place: _Place, query: Query, stop: Stop) -> _Found:
             found.cut = True
             break
     return found
+
+
+def _check_wanted(stop: Stop) -> None:
+    if stop:
+        raise ToolError("Interrupted while searching.", category="cancelled")
 
 
 def _candidates(files: Files, place: _Place, query: Query, stop: Stop, found: _Found) -> Iterator[str]:
@@ -233,8 +241,7 @@ def _read(files: Files, place: _Place, query: Query, found: _Found, stop: Stop) 
     full = False
     include = Globs(query.include if place.only is None else ())
     for path, numbers in found.lines:
-        if stop:
-            raise ToolError("Interrupted while searching.", category="cancelled")
+        _check_wanted(stop)
         if (include and not include.match(path)) or _out_of_sight(files, place, path):
             continue
         form = _text(files, place.prefix + path) if not full else None

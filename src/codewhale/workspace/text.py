@@ -34,12 +34,6 @@ class Text(Struct, frozen=True):
         return self.encoding != UNKNOWN
 
     @property
-    def crlf(self) -> bool:
-        """Whether most lines end with CR LF."""
-        crlf = self.text.count("\r\n")
-        return crlf * 2 > self.text.count("\n")
-
-    @property
     def line_ends(self) -> str:
         """`lf`, `crlf` or `mixed`; a text without line ends is `lf`."""
         crlf = self.text.count("\r\n")

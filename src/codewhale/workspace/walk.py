@@ -53,7 +53,6 @@ class Walk:
 
     def __init__(self, files: Files, path: str, stop: Stop, limit: int = MAX_ENTRIES) -> None:
         self._files = files
-        self._path = path
         self._stop = stop
         self._left = limit
         self.ignored = 0

@@ -1,5 +1,6 @@
 """Searching: with ripgrep and without it the same is found, inside the workspace only."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,6 +127,16 @@ async def test_the_result_is_bounded(files: Files, processes: Processes, program
     result = await search(files, processes, Query(pattern="needle", max_results=1000), program)
     assert result.truncated
     assert sum(len(match.line) for match in result.matches) < 64 * 1024
+
+
+async def test_a_flood_of_matches_ends_the_search_early(files: Files, processes: Processes, tmp_path: Path) -> None:
+    flood = tmp_path / "rg"
+    flood.write_text("#!/bin/sh\nwhile :; do printf './src/app.py\\0001:x\\n./src/none.py\\0001:x\\n'; done\n")
+    flood.chmod(0o755)
+    async with asyncio.timeout(15):
+        result = await search(files, processes, Query(pattern="x"), str(flood))
+    assert result.truncated
+    assert {match.file for match in result.matches} == {"src/app.py"}
 
 
 async def test_a_bad_pattern_is_explained(files: Files, processes: Processes, program: str | None) -> None:
