@@ -115,11 +115,11 @@ class ScriptedProvider:
                         await asyncio.sleep(0)  # noqa: TID251 - lets others run, waits for nothing
                     yield event
             elif isinstance(piece, (CallOpened, CallPart)):
-                ready = calls.add(piece)
-                if ready is not None:
-                    yield ready
+                calls.add(piece)
             else:
                 await self._at(piece, planned, fault)
+        for call in calls.ready():
+            yield call
         await self._at("before_done", planned, fault)
         if planned.usage is not None:
             yield UsageReported(planned.usage)
@@ -142,20 +142,22 @@ class ScriptedProvider:
 
 
 class _Calls:
-    """Puts the calls of one answer together; several may be open at once."""
+    """Puts the calls of one answer together; they are ready when the answer ends, as over a wire."""
 
     def __init__(self) -> None:
-        self._open: dict[int, tuple[CallOpened, list[str]]] = {}
+        self._opened: list[tuple[CallOpened, list[str]]] = []
 
-    def add(self, piece: CallOpened | CallPart) -> CallReady | None:
+    def add(self, piece: CallOpened | CallPart) -> None:
         if isinstance(piece, CallOpened):
-            self._open[piece.index] = (piece, [])
-            return None
-        opened, parts = self._open[piece.index]
-        parts.append(piece.text)
-        if not piece.last:
-            return None
-        return CallReady(ToolCall(id=opened.id, name=opened.name, arguments="".join(parts)))
+            self._opened.append((piece, []))
+        else:
+            self._opened[piece.index][1].append(piece.text)
+
+    def ready(self) -> list[CallReady]:
+        return [
+            CallReady(ToolCall(id=opened.id, name=opened.name, arguments="".join(parts)))
+            for opened, parts in self._opened
+        ]
 
 
 def _refuse(fault: Fault) -> None:

@@ -55,7 +55,10 @@ class Asked(Struct, frozen=True, kw_only=True):
 
     @property
     def characters(self) -> int:
-        return sum(len(said.text or "") + sum(len(call.arguments) for call in said.calls) for said in self.said)
+        """The length of what was said, without the system text: that names places of the machine, and a log made with a
+        script should be the same everywhere."""
+        talk = [said for said in self.said if said.role not in ("system", "developer")]
+        return sum(len(said.text or "") + sum(len(call.arguments) for call in said.calls) for said in talk)
 
 
 class _Function(Struct):

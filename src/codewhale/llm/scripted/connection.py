@@ -37,13 +37,12 @@ class Answer(Protocol):
     def __call__(self, asked: HttpAsked, out: "Connection") -> Coroutine[Any, Any, None]: ...
 
 
-Spawn = Callable[["Connection", Coroutine[Any, Any, None]], "asyncio.Task[None]"]
-
-
 class Connection(asyncio.Protocol):
     """Reads requests and writes what `answer` says. `spawn` starts the connection's one task."""
 
-    def __init__(self, answer: Answer, spawn: "Spawn") -> None:
+    def __init__(
+        self, answer: Answer, spawn: Callable[["Connection", Coroutine[Any, Any, None]], "asyncio.Task[None]"]
+    ) -> None:
         self._answer = answer
         self._spawn = spawn
         self._parser = httptools.HttpRequestParser(self)

@@ -38,11 +38,10 @@ class CallOpened(Struct, frozen=True):
 
 
 class CallPart(Struct, frozen=True):
-    """More of a call's arguments; `last` ends them."""
+    """More of a call's arguments."""
 
     index: int
     text: str
-    last: bool
 
 
 Piece = Spoken | CallOpened | CallPart | Point
@@ -124,7 +123,7 @@ def _called(reply: Reply, size: int, asked: Asked, place: str) -> list[Piece]:
         name = _offered(call, asked, f"{place}.calls[{index}]")
         opened = CallOpened(index, call.id or f"call_{asked.steps + 1}_{index + 1}", name)
         parts = cut(_arguments(call, asked), size) or [""]
-        said: list[Piece] = [CallPart(index, text, at == len(parts) - 1) for at, text in enumerate(parts)]
+        said: list[Piece] = [CallPart(index, text) for text in parts]
         middle = max(1, len(said) // 2)
         marks: list[Piece] = ["mid_arguments"] if index == 0 else []
         streams.append([opened, *said[:middle], *marks, *said[middle:]])

@@ -1,0 +1,25 @@
+"""A scripted model over HTTP and a real provider that talks to it: the whole path of a model call, for tests."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from codewhale.llm.connect import open_provider
+from codewhale.llm.guard import GuardedProvider, Limits
+from codewhale.llm.route import RouteWish, make_route
+from codewhale.llm.scripted.script import parse_script
+from codewhale.llm.scripted.server import ScriptedModel
+from codewhale.testing.chat_player import KEY, Waits
+from codewhale.testing.clocks import ManualClock
+
+
+@asynccontextmanager
+async def scripted_serving(
+    script: str, limits: Limits | None = None, waits: Waits | None = None
+) -> AsyncGenerator[tuple[ScriptedModel, GuardedProvider]]:
+    """The server of a TOML script and a provider to it, closed in the end. Without `limits` nothing is retried."""
+    async with ScriptedModel(parse_script(script)) as server:
+        route = make_route("local", RouteWish(base_url=server.url, model="m", api_key=KEY))
+        pace = (waits or Waits()).pace
+        provider = open_provider(route, limits or Limits(retries=0), ManualClock(), pace=pace)
+        yield server, provider
+        await provider.close()
