@@ -1,5 +1,6 @@
 """Reading scripts: what loads, and what a mistake is answered with."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,11 @@ def test_faults_are_spent_attempt_by_attempt() -> None:
     twice, once = Fault(status=500, times=2), Fault(cut="before_done")
     assert [fault_of((twice, once), n) for n in range(4)] == [twice, twice, once, None]
     assert fault_of((Fault(status=500, times=0),), 99) == Fault(status=500, times=0)
+
+
+def test_the_examples_of_the_guide_load() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "scripted-model.md").read_text()
+    examples = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
+    assert len(examples) == 3
+    for example in examples:
+        parse_script(example)

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = (
         "Point a client at the printed address, with any key:\n"
-        "  codewhale exec --provider openai --base-url http://127.0.0.1:8399/v1 --model scripted 'hello'\n"
+        "  codewhale exec --provider local --base-url http://127.0.0.1:8399/v1 --model scripted 'hello'\n"
         "What it was sent is at /_requests. docs/scripted-model.md explains scripts, faults and holds."
     )
 
