@@ -81,7 +81,7 @@ def _prompt_or_error(words: list[str]) -> str:
     meant = nearest(word, COMMANDS)
     if any(c.isspace() for c in word) or (len(words) > 2 and meant is None):
         return "exec"
-    hint = f"did you mean `codewhale {meant}`?" if meant else "`codewhale --help` lists the commands"
+    hint = f"did you mean `codewhale {meant}`?" if meant else "`codewhale --help` lists the commands."
     raise UsageError(f"unknown command {word!r}", hint=f'{hint} To ask the model something: codewhale exec "..."')
 
 
