@@ -7,11 +7,13 @@ ends is closed by `finish`: nothing can stay open for ever.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 from msgspec.structs import replace
 
 from codewhale.domain import events as e
+from codewhale.domain.errors import StoreError
 from codewhale.domain.records import (
     SCHEMA_VERSION,
     DeltaKind,
@@ -175,7 +177,16 @@ class TurnRecorder:
         return frozenset(self._calls)
 
     def finish(self, status: Status, *, error: str | None = None, code: str | None = None) -> Ticket:
-        """End the turn: open requests are denied, open items interrupted, then the one terminal event."""
+        """End the turn: open requests are denied, open items interrupted, then the one terminal event. After a `StoreError`
+        the turn has no end in the log (recovery writes it), and nothing of it is recorded any more."""
+        try:
+            return self._finish(status, error, code)
+        except StoreError:
+            for opened in self._open.values():
+                opened.drop()
+            raise
+
+    def _finish(self, status: Status, error: str | None, code: str | None) -> Ticket:
         for resolution in list(self._requests.values()):
             self.append(resolution(error or f"the turn ended: {status}"))
         self._requests.clear()
@@ -220,7 +231,8 @@ class OpenItem:
             return
         kept = text[: self._progress_left]
         self._progress_left -= len(kept)
-        self._queue(kept if self._progress_left > 0 else kept + "\n[further progress is not shown]\n")
+        with suppress(StoreError):  # the tool need not know; the item's end meets the same failure
+            self._queue(kept if self._progress_left > 0 else kept + "\n[further progress is not shown]\n")
 
     def complete(self, detail: str | None = None, *, metadata: dict[str, object] | None = None) -> Item:
         """The item ended well; `detail` defaults to the sum of the deltas."""
@@ -236,13 +248,24 @@ class OpenItem:
             return self._end("interrupted", "".join(self._pieces), None)
         return self._end("interrupted", cut_off(self.item, reason or "Interrupted.", ran=self.running), None)
 
+    def drop(self) -> None:
+        """Record nothing more, not even an end."""
+        self._ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _queue(self, text: str) -> None:
         self._unsent.append(text)
         self._unsent_chars += len(text)
         if self._unsent_chars >= COALESCE_CHARS:
             self._flush()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(COALESCE_SECONDS, self._flush)
+            self._timer = asyncio.get_running_loop().call_later(COALESCE_SECONDS, self._due)
+
+    def _due(self) -> None:
+        with suppress(StoreError):  # a timer has nobody to raise to; the item's end meets the same failure
+            self._flush()
 
     def _flush(self) -> None:
         if self._timer is not None:

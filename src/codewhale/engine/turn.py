@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from codewhale.context.conversation import said, step_messages
-from codewhale.domain.errors import CodewhaleError, StoreError
+from codewhale.domain.errors import CodewhaleError
 from codewhale.domain.messages import Effort, Message, ModelRequest, ToolSpec
 from codewhale.domain.records import Item, Status, ToolCall
 from codewhale.engine.call import CallRoom, run_calls
@@ -67,7 +67,7 @@ async def run_turn(
 ) -> Ticket:
     """Run the turn to its end and record it; the ticket is that of `turn.completed`. Cancelling the task interrupts the
     turn. The cancellation is swallowed when `interrupt_reason` gives a reason (the turn was meant), else it goes on (the
-    runtime is going away)."""
+    runtime is going away). Raises `StoreError` when the log takes no end any more."""
     try:
         setup, conversation = await prepare()
         await _steps(recorder, setup, conversation, steers)
@@ -80,8 +80,6 @@ async def run_turn(
         return ticket
     except TurnEnd as end:
         return _abandon(recorder, steers, "failed", end.stop.error, end.stop.code)
-    except StoreError:
-        raise
     except CodewhaleError as error:
         hint = f" {error.hint}" if error.hint else ""
         return _abandon(recorder, steers, "failed", error.message + hint, error.code)

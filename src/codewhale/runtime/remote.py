@@ -29,6 +29,7 @@ from codewhale.domain.events import Event
 from codewhale.domain.ports import is_id
 from codewhale.domain.records import Item, Thread, Turn
 from codewhale.domain.requests import Answer, ApprovalDecision, Request, UserInput
+from codewhale.domain.text import whole, whole_fields
 from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
 from codewhale.llm.sse import SseFrames, data_of
 from codewhale.llm.transport.direct import DirectTransport
@@ -118,7 +119,7 @@ class RemoteClient:
         return await self._ask("POST", _thread(thread_id, "/turns"), StartedTurn, _given(given))
 
     async def steer(self, thread_id: str, turn_id: str, prompt: str) -> Turn:
-        return await self._ask("POST", _turn(thread_id, turn_id, "/steer"), Turn, {"prompt": prompt})
+        return await self._ask("POST", _turn(thread_id, turn_id, "/steer"), Turn, {"prompt": whole(prompt)})
 
     async def interrupt(self, thread_id: str, turn_id: str) -> Turn:
         return await self._ask("POST", _turn(thread_id, turn_id, "/interrupt"), Turn)
@@ -129,7 +130,7 @@ class RemoteClient:
 
     async def answer(self, thread_id: str, input_id: str, answers: Sequence[Answer]) -> None:
         where = f"/v1/user-input/{_known_shape(thread_id)}/{quote(input_id, safe='')}"
-        await self._ask("POST", where, Raw, {"answers": list(answers)})
+        await self._ask("POST", where, Raw, {"answers": [whole_fields(one) for one in answers]})
 
     async def thread(self, thread_id: str) -> Thread:
         return await self.resume_thread(thread_id)
@@ -275,11 +276,13 @@ def _turn(thread_id: str, turn_id: str, rest: str) -> str:
 
 def _given(command: Struct) -> dict[str, object]:
     """What the command says; left out is what it does not."""
+    command = whole_fields(command)
     pairs = ((name, getattr(command, name)) for name in command.__struct_fields__)
     return {name: value for name, value in pairs if value is not None and value is not UNSET}
 
 
 def _query(filter: ThreadFilter) -> str:
+    filter = whole_fields(filter)
     parts: list[str] = []
     for name in filter.__struct_fields__:
         value: object = getattr(filter, name)

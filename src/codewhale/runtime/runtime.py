@@ -1,7 +1,7 @@
 """The runtime: the one owner of a data directory's log. It implements `runtime.client.Client` in this process.
 
 Commands append and wait until what they promise is durable; queries read committed state. All turns are tasks of the task
-group that the runtime was given.
+group that the runtime was given. A log that failed (a full disk) is opened again by the next command, without a restart.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from codewhale.domain.fold import fold
 from codewhale.domain.ports import is_id
 from codewhale.domain.records import Thread, Turn
 from codewhale.domain.requests import Answer, ApprovalDecision
+from codewhale.domain.text import whole, whole_fields
 from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
 from codewhale.engine.ports import Ports
 from codewhale.engine.recover import closing_events
@@ -36,6 +37,8 @@ class Runtime:
         self._defaults = defaults
         self._residents = Residents(ports.store)
         self._turns = Turns(ports, defaults, outside, self._residents, group)
+        self._healing = asyncio.Lock()
+        self._broken = False
 
     @property
     def defaults(self) -> Defaults:
@@ -49,6 +52,7 @@ class Runtime:
 
     async def create_thread(self, new: NewThread) -> Thread:
         """A new thread, durable."""
+        await self._heal()
         now = self._ports.clock.now()
         thread = new_thread(new, self._defaults, thread_id=self._ports.ids.new("thr"), now=now)
         await self._record(thread, e.ThreadStarted(thread=thread))
@@ -59,8 +63,9 @@ class Runtime:
         """Change settings; they hold from the next turn on. No real change records nothing."""
         if not wanted(patch):
             raise InvalidInput("At least one thread field is required")
+        await self._heal()
         resident = self._resident(thread_id)
-        thread, changes = patched(resident.thread, patch)
+        thread, changes = patched(resident.thread, whole_fields(patch))
         if changes:
             resident.thread = replace(thread, updated_at=self._ports.clock.now())
             await self._record(resident.thread, e.ThreadUpdated(thread=resident.thread, changes=changes))
@@ -68,10 +73,12 @@ class Runtime:
 
     async def resume_thread(self, thread_id: str) -> Thread:
         """Bring the thread into memory."""
+        await self._heal()
         return self._resident(thread_id).thread
 
     async def fork_thread(self, thread_id: str) -> Thread:
         """A new thread with the finished turns of this one."""
+        await self._heal()
         resident = self._resident(thread_id)
         if resident.active is None and resident.settled is not None:
             await resident.settled
@@ -84,28 +91,33 @@ class Runtime:
         return copy.thread
 
     async def start_turn(self, thread_id: str, given: TurnInput) -> StartedTurn:
-        return await self._turns.start(self._resident(thread_id), given)
+        await self._heal()
+        return await self._turns.start(self._resident(thread_id), whole_fields(given))
 
     async def steer(self, thread_id: str, turn_id: str, prompt: str) -> Turn:
-        return await self._turns.steer(self._resident(thread_id), turn_id, prompt)
+        await self._heal()
+        return await self._turns.steer(self._resident(thread_id), turn_id, whole(prompt))
 
     async def interrupt(self, thread_id: str, turn_id: str) -> Turn:
+        await self._heal()
         return await self._turns.interrupt(self._resident(thread_id), turn_id)
 
     async def decide(self, approval_id: str, decision: ApprovalDecision, *, remember: bool = False) -> None:
+        await self._heal()
         await self._turns.decide(approval_id, decision, remember=remember)
 
     async def answer(self, thread_id: str, input_id: str, answers: Sequence[Answer]) -> None:
-        await self._turns.answer(self._resident(thread_id), input_id, answers)
+        await self._heal()
+        await self._turns.answer(self._resident(thread_id), input_id, [whole_fields(one) for one in answers])
 
     async def thread(self, thread_id: str) -> Thread:
         return self._resident(thread_id).thread
 
     async def threads(self, filter: ThreadFilter) -> list[Thread]:
-        return await asyncio.to_thread(self._ports.store.threads, filter)
+        return await asyncio.to_thread(self._ports.store.threads, whole_fields(filter))
 
     async def summaries(self, filter: ThreadFilter) -> list[ThreadSummary]:
-        return await asyncio.to_thread(self._ports.store.summaries, filter)
+        return await asyncio.to_thread(self._ports.store.summaries, whole_fields(filter))
 
     async def snapshot(self, thread_id: str) -> ThreadSnapshot:
         found = await asyncio.to_thread(self._ports.store.snapshot, _checked(thread_id))
@@ -114,6 +126,7 @@ class Runtime:
         return found
 
     async def events(self, thread_id: str, *, after: int = 0) -> AsyncGenerator[list[Event], None]:
+        await self._heal()
         self._resident(thread_id)
         async for batch in self._ports.store.subscribe(thread_id, after=after):
             yield batch
@@ -133,6 +146,22 @@ class Runtime:
     def stop(self, reason: str = "The runtime is shutting down.") -> None:
         """Interrupt all turns and start no more. The task group ends when they have."""
         self._turns.stop_all(reason)
+
+    async def _heal(self) -> None:
+        """Bring a log that has failed back into use: stop what ran on it, forget what memory says beyond the disk, close
+        what is open. Every command does this first; raises the `StoreError` that still stands in the way."""
+        if not self._broken and self._ports.store.failure is None:
+            return
+        async with self._healing:
+            if not self._broken and self._ports.store.failure is None:
+                return  # another command has done it meanwhile
+            self._broken = True
+            await self._turns.abandon("The log could not be written.")
+            if self._ports.store.failure is not None:
+                await asyncio.to_thread(self._ports.store.reopen)
+            self._residents.clear()
+            await self.recover()
+            self._broken = False
 
     def _resident(self, thread_id: str) -> Resident:
         return self._residents.get(_checked(thread_id))

@@ -9,6 +9,7 @@ from codewhale.domain.commands import NewThread, ThreadPatch
 from codewhale.domain.errors import InvalidInput
 from codewhale.domain.ports import Ids
 from codewhale.domain.records import OPEN_STATUSES, SCHEMA_VERSION, Item, Thread, Turn
+from codewhale.domain.text import is_whole, whole_fields
 from codewhale.domain.views import ThreadSnapshot
 
 
@@ -27,13 +28,20 @@ class Defaults(Struct, frozen=True, kw_only=True):
 
 def new_thread(new: NewThread, defaults: Defaults, *, thread_id: str, now: str) -> Thread:
     """The record of a new thread; blank model and mode count as not given."""
+    workspace = new.workspace or defaults.workspace
+    if not is_whole(workspace):
+        raise InvalidInput(
+            f"the workspace {workspace!r} has a name that is not UTF-8, so it cannot be recorded",
+            hint="rename the folder, or work in another one",
+        )
+    new = whole_fields(new)
     return Thread(
         schema_version=SCHEMA_VERSION,
         id=thread_id,
         created_at=now,
         updated_at=now,
         model=(new.model or "").strip() or defaults.model,
-        workspace=new.workspace or defaults.workspace,
+        workspace=workspace,
         mode=(new.mode or "").strip() or defaults.mode,
         allow_shell=defaults.allow_shell if new.allow_shell is None else new.allow_shell,
         trust_mode=bool(new.trust_mode),

@@ -151,6 +151,15 @@ class Turns:
         for active in self._residents.active():
             _stop(active, reason)
 
+    async def abandon(self, reason: str) -> None:
+        """Stop the turns under way and return when none is left; unlike after `stop_all`, others may follow."""
+        active = self._residents.active()
+        for one in active:
+            _stop(one, reason)
+        tasks = [one.task for one in active if one.task is not None]
+        if tasks:
+            await asyncio.wait(tasks)
+
     def _claim(self, request_id: str, kind: RequestKind, missing: str) -> OpenRequest:
         request = self._desk.look(request_id, kind)
         if request is None:

@@ -7,6 +7,7 @@ reads are short, synchronous and see committed events only. `testing/store_kit.p
 from collections.abc import AsyncGenerator, Generator, Sequence
 from typing import Protocol
 
+from codewhale.domain.errors import StoreError
 from codewhale.domain.events import Event, NewEvent
 from codewhale.domain.records import Item, Thread, Turn
 from codewhale.domain.requests import Request
@@ -25,6 +26,16 @@ class Store(Protocol):
     @property
     def latest_seq(self) -> int:
         """The last committed `seq`; 0 when the log is empty."""
+        ...
+
+    @property
+    def failure(self) -> StoreError | None:
+        """Why the log takes no more events; None while it does."""
+        ...
+
+    def reopen(self) -> None:
+        """Take events again after a failure; raises the `StoreError` that still stands in the way. Blocks: not for the
+        event loop's thread."""
         ...
 
     def append(self, events: Sequence[NewEvent]) -> Ticket:

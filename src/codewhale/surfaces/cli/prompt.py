@@ -9,6 +9,7 @@ import stat
 import sys
 
 from codewhale.domain.errors import InvalidInput
+from codewhale.domain.text import whole
 from codewhale.surfaces.cli.parser import UsageError
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -27,7 +28,7 @@ def read_prompt(words: list[str], file: str | None) -> str:
     prompt = "\n\n".join(part for part in (given, piped) if part.strip()).strip()
     if not prompt:
         raise UsageError("the prompt is empty", hint=_HINT)
-    return prompt
+    return whole(prompt)
 
 
 def _file(path: str) -> str:

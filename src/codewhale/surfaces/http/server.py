@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from codewhale.domain.errors import StoreError
 from codewhale.runtime.client import Client
 from codewhale.surfaces.http.app import HttpApp
 from codewhale.surfaces.http.bind import listen
@@ -147,6 +148,8 @@ class _Listener:
                 app.report(
                     f"The runtime did not come to rest within {DRAIN_TIMEOUT:g} s; open turns end at the next start\n"
                 )
+            except StoreError as error:
+                app.report(f"{error.message} Open turns end at the next start.\n")
         await app.streams.end(FLUSH)
         for connection in list(self._state.connections):
             connection.shutdown()
