@@ -28,6 +28,7 @@ EVENTS = [
     "sandbox.denied",
     "coherence.state",
     "step.completed",
+    "task.updated",
 ]
 
 
@@ -36,7 +37,7 @@ def test_the_events_are_the_documented_ones() -> None:
 
 
 def test_few_are_kept_from_the_published_stream() -> None:
-    assert {"step.completed"} == INTERNAL
+    assert {"step.completed", "task.updated"} == INTERNAL
 
 
 def test_a_payload_is_named_after_its_event() -> None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from codewhale.domain.records import CoherenceState, DeltaKind, Item, Thread, Turn, Usage
 from codewhale.domain.requests import Answer, ApprovalDecision, UserInput
+from codewhale.domain.tasks import Task, TaskChange
 
 
 class ToolStart(Struct, frozen=True, kw_only=True):
@@ -223,6 +224,15 @@ class StepCompleted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     usage: Usage | None = None
 
 
+class TaskUpdated(Struct, frozen=True, kw_only=True):
+    """A background task changed (ours, on a stream of its own: the event's `thread_id` is the task's id): the task after
+    it. The first is `queued`; none follows one that ended it."""
+
+    WIRE: ClassVar[str] = "task.updated"
+    task: Task
+    change: TaskChange
+
+
 Payload = (
     ThreadStarted
     | ThreadUpdated
@@ -246,12 +256,13 @@ Payload = (
     | SandboxDenied
     | CoherenceChanged
     | StepCompleted
+    | TaskUpdated
 )
 
 PAYLOADS: dict[str, type[Payload]] = {cls.WIRE: cls for cls in Payload.__args__}
 """Wire name to payload type, in the order of the union."""
 
-INTERNAL: frozenset[str] = frozenset({StepCompleted.WIRE})
+INTERNAL: frozenset[str] = frozenset({StepCompleted.WIRE, TaskUpdated.WIRE})
 """Kept in the log, left out of the published stream."""
 
 

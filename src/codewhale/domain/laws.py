@@ -3,6 +3,7 @@
 A turn starts once and ends once; at most one turn is open; items start inside their turn and end exactly once before it
 ends; a delta belongs to a started, unfinished item; a finished item holds its whole content; a request is resolved at
 most once, and before its turn ends; `seq` strictly increases. Items of `BORN_FINISHED` kinds may skip `item.started`.
+The stream of a task holds `task.updated` only: queued first, then on to one end.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,6 +12,7 @@ from msgspec import Struct, field
 
 from codewhale.domain import events as e
 from codewhale.domain.records import Item
+from codewhale.domain.tasks import OPEN_TASKS, Task
 
 _Report = Callable[[str], None]
 
@@ -26,6 +28,7 @@ class _Book(Struct, kw_only=True):
     item_turn: dict[str, str] = field(default_factory=dict[str, str])
     requests: dict[str, bool] = field(default_factory=dict[str, bool])
     open_turn: str | None = None
+    task: Task | None = None
 
 
 def violations(events: Iterable[e.Event], *, complete: bool = True) -> list[str]:
@@ -49,6 +52,13 @@ def _check(book: _Book, event: e.Event) -> None:
         broken(f"seq does not increase (after {book.seq})")
     book.seq = event.seq
     payload = event.decode()
+    if isinstance(payload, e.TaskUpdated):
+        _task(book, event, payload, broken)
+    else:
+        _thread(book, event, payload, broken)
+
+
+def _thread(book: _Book, event: e.Event, payload: e.Payload, broken: _Report) -> None:
     match payload:
         case e.ThreadStarted() | e.ThreadForked():
             if book.started:
@@ -67,6 +77,19 @@ def _check(book: _Book, event: e.Event) -> None:
             _inside_turn(book, event, payload, broken)
         case _:
             pass
+
+
+def _task(book: _Book, event: e.Event, payload: e.TaskUpdated, broken: _Report) -> None:
+    task, before = payload.task, book.task
+    if book.started or task.id != event.thread_id:
+        broken(f"task {task.id} on the stream {event.thread_id}")
+    if (before is None) != (payload.change == "queued"):
+        broken(f"task {task.id}: {payload.change} " + ("first" if before is None else "again"))
+    if before is not None and before.status not in OPEN_TASKS:
+        broken(f"task {task.id} changed after it had ended")
+    if before is not None and before.status == "running" and task.status == "queued":
+        broken(f"task {task.id} went back into the queue")
+    book.task = task
 
 
 def _turn_started(book: _Book, payload: e.TurnStarted, broken: _Report) -> None:
