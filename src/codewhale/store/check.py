@@ -45,6 +45,7 @@ _MODELS: dict[str, tuple[str, str]] = {
             " prompt_cache_miss_tokens, reasoning_tokens, reasoning_replay_tokens"
         ),
     ),
+    "tasks": ("id", "position, status, workspace, thread_id, summary, record"),
 }
 
 

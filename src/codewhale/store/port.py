@@ -11,6 +11,7 @@ from codewhale.domain.errors import StoreError
 from codewhale.domain.events import Event, NewEvent
 from codewhale.domain.records import Item, Thread, Turn
 from codewhale.domain.requests import Request
+from codewhale.domain.tasks import Task, TaskFilter, TaskList
 from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
 
 
@@ -18,6 +19,26 @@ class Ticket(Protocol):
     """Await it to know that the events are durable: the last `seq`, or the `StoreError` that stopped them."""
 
     def __await__(self) -> Generator[object, None, int]: ...
+
+
+class TaskReads(Protocol):
+    """The read model of tasks."""
+
+    def get(self, task_id: str) -> Task | None: ...
+
+    def matching(self, prefix: str) -> tuple[str | None, int]:
+        """How many tasks have an id that begins with `prefix` (one, if it is a whole id), and the id if it is one."""
+        ...
+
+    def open(self) -> list[Task]:
+        """Queued and running tasks, oldest first."""
+        ...
+
+    def list(self, filter: TaskFilter) -> TaskList: ...
+
+    def event_count(self, thread_id: str) -> int:
+        """How many events the log has of a thread."""
+        ...
 
 
 class Store(Protocol):
@@ -77,6 +98,9 @@ class Store(Protocol):
     def threads_with_open_turns(self) -> list[str]:
         """Ids of the threads whose last turn has not ended (what recovery has to look at)."""
         ...
+
+    @property
+    def tasks(self) -> TaskReads: ...
 
     def put_blob(self, content: bytes) -> str:
         """Keep a large output durably; the answer is its sha256 in hex. The same content is kept once."""

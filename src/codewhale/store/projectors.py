@@ -13,6 +13,7 @@ from codewhale.domain.records import OPEN_STATUSES, Item, Thread, Turn, summariz
 from codewhale.domain.views import PREVIEW_LIMIT, TITLE_LIMIT
 from codewhale.store.failures import Refused
 from codewhale.store.sql import Row, Sql
+from codewhale.store.tasks import project_task
 
 UNTITLED = "New Thread"
 
@@ -38,10 +39,16 @@ def project(db: Sql, seq: int, event: e.NewEvent) -> None:
             _thread_changed(db, payload.thread)
         case e.ApprovalRequired() | e.UserInputRequired():
             _request_opened(db, seq, event, payload.id)
+        case e.ToolCallRequested():
+            _request_opened(db, seq, event, payload.call_id)
+        case e.ToolCallResolved() | e.ToolCallCanceled() | e.ToolCallTimeout():
+            _request_resolved(db, event, payload.call_id)
         case e.ApprovalDecided() | e.ApprovalTimeout():
             _request_resolved(db, event, payload.approval_id)
         case e.UserInputAnswered() | e.UserInputCanceled():
             _request_resolved(db, event, payload.id)
+        case e.TaskUpdated():
+            project_task(db, event, payload)
         case _:
             pass
 

@@ -100,6 +100,19 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX usage_by_time ON usage (timestamp);
     """,
+    """
+    CREATE TABLE tasks (
+        position INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        status TEXT NOT NULL,
+        workspace TEXT NOT NULL,
+        thread_id TEXT,
+        summary BLOB NOT NULL,
+        record BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX tasks_by_status ON tasks (status);
+    CREATE INDEX tasks_by_workspace ON tasks (workspace);
+    """,
 )
 
 

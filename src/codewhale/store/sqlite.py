@@ -27,6 +27,7 @@ from codewhale.store.lock import Lock, Owner
 from codewhale.store.queries import Reader
 from codewhale.store.schema import FILE, connect, connect_memory, require_sqlite
 from codewhale.store.sql import Sql
+from codewhale.store.tasks import TaskReader
 from codewhale.store.writer import Ticket, Writer
 
 PAGE = 512
@@ -60,6 +61,7 @@ class SqliteStore:
         self._redact = redact
         guard = RLock()
         self._reader = Reader(self._reading, guard if self._reading is self._writing else RLock())
+        self._tasks = TaskReader(self._reader.transaction)
         self._feed = Feed(self._reader.last_seq(), max_events=TAIL_EVENTS)
         self._writer = Writer(self._writing, guard, self._feed)
 
@@ -149,6 +151,10 @@ class SqliteStore:
 
     def threads_with_open_turns(self) -> list[str]:
         return self._reader.threads_with_open_turns()
+
+    @property
+    def tasks(self) -> TaskReader:
+        return self._tasks
 
     def put_blob(self, content: bytes) -> str:
         return self._blobs.put(content if self._redact is None else self._redact(content))

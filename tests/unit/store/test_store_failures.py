@@ -100,7 +100,7 @@ def test_a_store_from_the_future_is_left_untouched(tmp_path: Path) -> None:
     db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     db.close()
     before = _bytes_below(directory)
-    with pytest.raises(StoreTooNew, match="schema 2; this codewhale knows up to 1"):
+    with pytest.raises(StoreTooNew, match=f"schema {len(MIGRATIONS) + 1}; this codewhale knows up to {len(MIGRATIONS)}"):
         SqliteStore.open(str(directory), clock=ManualClock())
     assert _bytes_below(directory) == before
 
