@@ -4,6 +4,7 @@ CodewhaleError
 ├── InvalidInput            what was asked makes no sense (HTTP 400)
 ├── NotFound                no such thread, turn, item, request (404)
 ├── Conflict                right thing, wrong moment (409)
+├── NotAvailable            a thing of the contract that this codewhale cannot do yet (501)
 ├── ConfigError             settings that cannot be used
 ├── StoreError              the log cannot do what was asked
 │   ├── StoreOwned          another process owns the data directory
@@ -75,6 +76,12 @@ class Conflict(CodewhaleError):
     """Not possible in the present state."""
 
     code = "conflict"
+
+
+class NotAvailable(CodewhaleError):
+    """Part of the contract, not of this codewhale."""
+
+    code = "not_available"
 
 
 class ConfigError(CodewhaleError):

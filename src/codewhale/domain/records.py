@@ -24,6 +24,7 @@ ItemKind = Literal[
     "status",
     "error",
 ]
+OriginKind = Literal["fork", "rewind", "resume", "import"]
 DeltaKind = Literal["agent_message", "agent_reasoning", "tool_call"]
 
 OPEN_STATUSES = frozenset({"queued", "in_progress"})
@@ -40,8 +41,39 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reasoning_replay_tokens: int | None = None
 
 
+class SessionCost(Struct, frozen=True, kw_only=True):
+    """What a session has cost, as the published contract shapes it. `priced` false: nobody knows, the numbers say nothing."""
+
+    session_cost_usd: float = 0.0
+    session_cost_cny: float = 0.0
+    subagent_cost_usd: float = 0.0
+    subagent_cost_cny: float = 0.0
+    displayed_cost_high_water_usd: float = 0.0
+    displayed_cost_high_water_cny: float = 0.0
+    priced: bool = False
+
+
+class Origin(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a thread that did not begin empty comes from.
+
+    `session_id` is the thread it was copied from and `message_count` how many messages were copied. What another system had
+    noted and our log cannot compute is kept as it was: tokens, cost, and the system prompt, which is shown and never sent.
+    """
+
+    kind: OriginKind
+    session_id: str | None = None
+    message_count: int | None = None
+    total_tokens: int | None = None
+    cost: SessionCost | None = None
+    system_prompt: str | None = None
+
+
 class Thread(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A durable conversation; `updated_at` moves at turn start and end, at a change, and at recovery."""
+    """A durable conversation; `updated_at` moves at turn start and end, at a change, and at recovery.
+
+    `session_id` is the session it was resumed from. With `deleted_at` it is no session any more (and archived); taking it
+    out of the archive makes it one again.
+    """
 
     schema_version: int
     id: str
@@ -60,6 +92,9 @@ class Thread(Struct, frozen=True, kw_only=True, omit_defaults=True):
     task_id: str | None = None
     title: str | None = None
     model_provider: str | None = None
+    session_id: str | None = None
+    deleted_at: str | None = None
+    origin: Origin | None = None
 
 
 class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -39,6 +39,7 @@ STATUS: dict[type[e.CodewhaleError], int] = {
     e.InvalidInput: 400,
     e.NotFound: 404,
     e.Conflict: 409,
+    e.NotAvailable: 501,
     e.ConfigError: 400,
     e.StoreUnwritable: 503,
     e.StoreError: 500,
