@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from codewhale.domain.records import CoherenceState, DeltaKind, Item, Thread, Turn, Usage
-from codewhale.domain.requests import Answer, ApprovalDecision, UserInput
+from codewhale.domain.requests import Answer, ApprovalDecision, ResultContent, UserInput
 from codewhale.domain.tasks import Task, TaskChange
 
 
@@ -30,12 +30,15 @@ class ThreadStarted(Struct, frozen=True, kw_only=True):
 
 
 class ThreadUpdated(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A thread's settings changed: the record after it, and the changed fields (None = cleared)."""
+    """A thread's settings changed: the record after it, and the changed fields (None = cleared). With reason
+    `session_resume` a thread without turns got a history: the copied turns and items are in it, as in a fork."""
 
     WIRE: ClassVar[str] = "thread.updated"
     thread: Thread
     changes: dict[str, object] | None = None
     reason: str | None = None
+    turns: tuple[Turn, ...] = ()
+    items: tuple[Item, ...] = ()
 
 
 class ThreadForked(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -192,6 +195,46 @@ class UserInputCanceled(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class ToolCallRequested(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A call of a tool that the client runs. Open from this event on; the client answers with its result."""
+
+    WIRE: ClassVar[str] = "tool_call.requested"
+    thread_id: str
+    turn_id: str
+    call_id: str
+    tool: str
+    arguments: object
+    namespace: str | None = None
+    item_id: str | None = None
+    expires_at: str | None = None
+
+
+class ToolCallResolved(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The client's result is in; the item ends with it."""
+
+    WIRE: ClassVar[str] = "tool_call.resolved"
+    call_id: str
+    result_accepted: bool
+    success: bool
+    content: tuple[ResultContent, ...] = ()
+
+
+class ToolCallCanceled(Struct, frozen=True, kw_only=True):
+    """The call went away without a result (interrupt, restart)."""
+
+    WIRE: ClassVar[str] = "tool_call.canceled"
+    call_id: str
+    reason: str
+
+
+class ToolCallTimeout(Struct, frozen=True, kw_only=True):
+    """The client gave no result in time: the call failed."""
+
+    WIRE: ClassVar[str] = "tool_call.timeout"
+    call_id: str
+    timeout_secs: int
+
+
 class SandboxDenied(Struct, frozen=True, kw_only=True):
     """The sandbox, not a person, refused something."""
 
@@ -253,6 +296,10 @@ Payload = (
     | UserInputRequired
     | UserInputAnswered
     | UserInputCanceled
+    | ToolCallRequested
+    | ToolCallResolved
+    | ToolCallCanceled
+    | ToolCallTimeout
     | SandboxDenied
     | CoherenceChanged
     | StepCompleted

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from codewhale.domain import events as e
 from codewhale.domain.records import Item, Thread, Turn, Usage, add_usage
-from codewhale.domain.requests import Request
+from codewhale.domain.requests import ClientCall, Request
 
 
 class ThreadView(Struct, kw_only=True):
@@ -82,6 +82,10 @@ _REQUEST = (
     e.UserInputRequired,
     e.UserInputAnswered,
     e.UserInputCanceled,
+    e.ToolCallRequested,
+    e.ToolCallResolved,
+    e.ToolCallCanceled,
+    e.ToolCallTimeout,
 )
 
 
@@ -93,7 +97,7 @@ def _delta(view: ThreadView, event: e.Event) -> None:
 
 def _thread(view: ThreadView, payload: e.ThreadStarted | e.ThreadUpdated | e.ThreadForked | e.CoherenceChanged) -> None:
     view.thread = payload.thread
-    if isinstance(payload, e.ThreadForked):
+    if isinstance(payload, (e.ThreadForked, e.ThreadUpdated)):
         view.turns.update((t.id, t) for t in payload.turns)
         view.items.update((i.id, i) for i in payload.items)
 
@@ -149,7 +153,22 @@ def _request(view: ThreadView, event: e.Event, payload: e.Payload) -> None:
             )
         case e.ApprovalDecided() | e.ApprovalTimeout():
             view.requests.pop(payload.approval_id, None)
+        case e.ToolCallRequested():
+            view.requests[payload.call_id] = Request(
+                id=payload.call_id,
+                kind="client_tool",
+                thread_id=event.thread_id,
+                turn_id=event.turn_id or "",
+                item_id=payload.item_id or "",
+                tool_name=payload.tool,
+                description=f"{payload.tool} is run by the client",
+                created_at=event.timestamp,
+                expires_at=payload.expires_at,
+                client_call=ClientCall(tool=payload.tool, arguments=payload.arguments, namespace=payload.namespace),
+            )
         case e.UserInputAnswered() | e.UserInputCanceled():
             view.requests.pop(payload.id, None)
+        case e.ToolCallResolved() | e.ToolCallCanceled() | e.ToolCallTimeout():
+            view.requests.pop(payload.call_id, None)
         case _:
             pass

@@ -65,10 +65,13 @@ def _thread(book: _Book, event: e.Event, payload: e.Payload, broken: _Report) ->
                 broken("thread started twice")
             book.started = True
             if isinstance(payload, e.ThreadForked):
-                book.turns.update((t.id, False) for t in payload.turns)
-                book.items.update((i.id, False) for i in payload.items)
+                _copied(book, payload)
         case _ if not book.started:
             broken("first event is not thread.started or thread.forked")
+        case e.ThreadUpdated() if payload.turns or payload.items:
+            if book.turns:
+                broken("a history was copied into a thread that has one")
+            _copied(book, payload)
         case e.TurnStarted():
             _turn_started(book, payload, broken)
         case e.TurnCompleted():
@@ -90,6 +93,11 @@ def _task(book: _Book, event: e.Event, payload: e.TaskUpdated, broken: _Report) 
     if before is not None and before.status == "running" and task.status == "queued":
         broken(f"task {task.id} went back into the queue")
     book.task = task
+
+
+def _copied(book: _Book, payload: e.ThreadForked | e.ThreadUpdated) -> None:
+    book.turns.update((t.id, False) for t in payload.turns)
+    book.items.update((i.id, False) for i in payload.items)
 
 
 def _turn_started(book: _Book, payload: e.TurnStarted, broken: _Report) -> None:
@@ -144,10 +152,16 @@ def _request(book: _Book, payload: e.Payload, broken: _Report) -> None:
             if payload.id in book.requests:
                 broken(f"request {payload.id} opened twice")
             book.requests[payload.id] = True
+        case e.ToolCallRequested():
+            if payload.call_id in book.requests:
+                broken(f"request {payload.call_id} opened twice")
+            book.requests[payload.call_id] = True
         case e.ApprovalDecided() | e.ApprovalTimeout():
             _resolved(book, payload.approval_id, broken)
         case e.UserInputAnswered() | e.UserInputCanceled():
             _resolved(book, payload.id, broken)
+        case e.ToolCallResolved() | e.ToolCallCanceled() | e.ToolCallTimeout():
+            _resolved(book, payload.call_id, broken)
         case _:
             pass
 

@@ -11,6 +11,9 @@ RequestKind = Literal["approval", "question", "client_tool"]
 ApprovalDecision = Literal["allow", "deny"]
 
 APPROVAL_TIMEOUT_SECS = 300
+CLIENT_TOOL_TIMEOUT_SECS = 300
+CLIENT_TOOLS_PENDING = 128
+"""Most calls of client-executed tools that may wait at once, over all threads."""
 
 
 class QuestionOption(Struct, frozen=True, kw_only=True):
@@ -45,6 +48,48 @@ class Answer(Struct, frozen=True, kw_only=True):
     value: str
 
 
+class ClientTool(Struct, frozen=True, kw_only=True):
+    """A tool that the client brings along for one turn and runs itself. The model sees `name`, behind `namespace` and two
+    underscores where there is one; `input_schema` is a JSON schema object. All are offered at once, so `defer_loading`
+    (load when searched for) is accepted and changes nothing."""
+
+    name: str
+    description: str
+    input_schema: dict[str, object]
+    namespace: str | None = None
+    defer_loading: bool = False
+
+
+class InputText(Struct, frozen=True, kw_only=True, tag="input_text", tag_field="type"):
+    """Text of a client tool's result."""
+
+    text: str
+
+
+class InputImage(Struct, frozen=True, kw_only=True, tag="input_image", tag_field="type"):
+    """An image of a client tool's result, by its URL (a `data:` one too)."""
+
+    image_url: str
+
+
+ResultContent = InputText | InputImage
+
+
+class ClientToolResult(Struct, frozen=True, kw_only=True):
+    """What a client's tool gave back: parts in order, and whether it did what was asked."""
+
+    success: bool
+    content: tuple[ResultContent, ...]
+
+
+class ClientCall(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A call that waits for the client: the tool as the client named it, and the arguments decoded."""
+
+    tool: str
+    arguments: object
+    namespace: str | None = None
+
+
 class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An open request. `id` is unique over all threads and all time; `expires_at` is when silence becomes a denial."""
 
@@ -58,3 +103,4 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     created_at: str
     expires_at: str | None = None
     user_input: UserInput | None = None
+    client_call: ClientCall | None = None

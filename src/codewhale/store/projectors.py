@@ -37,20 +37,10 @@ def project(db: Sql, seq: int, event: e.NewEvent) -> None:
             _thread_begun(db, seq, payload)
         case e.ThreadUpdated() | e.CoherenceChanged():
             _thread_changed(db, payload.thread)
-        case e.ApprovalRequired() | e.UserInputRequired():
-            _request_opened(db, seq, event, payload.id)
-        case e.ToolCallRequested():
-            _request_opened(db, seq, event, payload.call_id)
-        case e.ToolCallResolved() | e.ToolCallCanceled() | e.ToolCallTimeout():
-            _request_resolved(db, event, payload.call_id)
-        case e.ApprovalDecided() | e.ApprovalTimeout():
-            _request_resolved(db, event, payload.approval_id)
-        case e.UserInputAnswered() | e.UserInputCanceled():
-            _request_resolved(db, event, payload.id)
         case e.TaskUpdated():
             project_task(db, event, payload)
         case _:
-            pass
+            _request(db, seq, event)
 
 
 def title_of(own_title: str, turn_title: str) -> str:
@@ -187,6 +177,27 @@ def _preview(db: Sql, thread_id: str, item: Item, position: int) -> None:
     ).fetchall()
     if newer:
         _index_texts(db, thread_id, newer)
+
+
+def _request(db: Sql, seq: int, event: e.NewEvent) -> None:
+    """Requests opened and resolved; any other event changes no read model."""
+    match event.payload:
+        case e.ApprovalRequired(id=request_id) | e.UserInputRequired(id=request_id):
+            _request_opened(db, seq, event, request_id)
+        case e.ToolCallRequested(call_id=request_id):
+            _request_opened(db, seq, event, request_id)
+        case e.ApprovalDecided(approval_id=request_id) | e.ApprovalTimeout(approval_id=request_id):
+            _request_resolved(db, event, request_id)
+        case e.UserInputAnswered(id=request_id) | e.UserInputCanceled(id=request_id):
+            _request_resolved(db, event, request_id)
+        case (
+            e.ToolCallResolved(call_id=request_id)
+            | e.ToolCallCanceled(call_id=request_id)
+            | e.ToolCallTimeout(call_id=request_id)
+        ):
+            _request_resolved(db, event, request_id)
+        case _:
+            pass
 
 
 def _request_opened(db: Sql, seq: int, event: e.NewEvent, request_id: str) -> None:
