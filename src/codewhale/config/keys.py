@@ -11,10 +11,10 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from codewhale.config.layers import Layer, ProviderLayer
-from codewhale.config.nearest import nearest
 from codewhale.config.settings import POLICIES, Problem, Retry, Secret
 from codewhale.domain.errors import ConfigError
 from codewhale.domain.messages import Effort
+from codewhale.domain.nearest import nearest
 
 Count = Annotated[int, Meta(ge=0, le=1000)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]

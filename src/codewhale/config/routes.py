@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from codewhale.config.environment import environment, given
 from codewhale.config.layers import Layer, ProviderLayer
-from codewhale.config.nearest import nearest
 from codewhale.config.settings import KeySource, Route, Secret, Settings
 from codewhale.domain.errors import ConfigError
+from codewhale.domain.nearest import nearest
 from codewhale.llm.profiles import UNKNOWN, Profile, load_profile, profile_ids
 from codewhale.llm.route import Route as ModelRoute
 from codewhale.llm.route import RouteWish, make_route

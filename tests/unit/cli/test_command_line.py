@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from codewhale import __version__
-from codewhale.config.nearest import nearest
+from codewhale.domain.nearest import nearest
 from codewhale.surfaces.cli.commands import COMMANDS
 from codewhale.surfaces.cli.dispatch import split
 

@@ -7,8 +7,8 @@ Ctrl-C and SIGTERM, 141 when the reader of the output went away.
 import sys
 
 from codewhale import __version__
-from codewhale.config.nearest import nearest
 from codewhale.domain.errors import CodewhaleError
+from codewhale.domain.nearest import nearest
 from codewhale.surfaces.cli.commands import COMMANDS, GLOBAL_OPTIONS, is_global, takes_value
 from codewhale.surfaces.cli.parser import UsageError, command_parser
 

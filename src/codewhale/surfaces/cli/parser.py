@@ -11,9 +11,9 @@ from typing import Any, Protocol, cast
 
 from codewhale.config.layers import Layer
 from codewhale.config.load import Overrides, load
-from codewhale.config.nearest import nearest
 from codewhale.config.settings import Settings
 from codewhale.domain.errors import InvalidInput
+from codewhale.domain.nearest import nearest
 from codewhale.surfaces.cli.commands import COMMANDS, GLOBAL_OPTIONS, PACKAGE
 
 
