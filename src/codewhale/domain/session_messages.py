@@ -1,7 +1,7 @@
 """A thread's items as the messages of a session: text, thinking, tool_use and tool_result blocks. Pure.
 
 A step is one assistant message, and one user message with the results of its calls; what a person says is a message of its
-own. Only what has ended is shown. `places` says the same for one item, so that a read model can count without refolding.
+own. Only what has ended is shown.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,8 +10,7 @@ import msgspec
 from msgspec import Struct, field
 
 from codewhale.domain.records import OPEN_STATUSES, Item, ToolCall
-
-SPOKEN = frozenset({"agent_message", "agent_reasoning"})
+from codewhale.domain.session_places import places
 
 
 class TextBlock(Struct, frozen=True, kw_only=True, tag="text", tag_field="type"):
@@ -50,25 +49,6 @@ class SessionMessage(Struct, frozen=True, kw_only=True):
 
     role: str
     content: tuple[Block, ...]
-
-
-class Places(Struct, frozen=True, kw_only=True):
-    """In which messages an item stands: one of its own, its step's assistant message, its step's results."""
-
-    own: bool = False
-    step: str | None = None
-    results: bool = False
-
-
-def places(item: Item) -> Places:
-    """Where an ended item stands; in no message at all when it shows nothing."""
-    if item.kind == "user_message":
-        return Places(own=True)
-    if item.call is not None:
-        return Places(step=f"{item.turn_id}:{item.step or 0}", results=True)
-    if item.kind in SPOKEN and item.detail:
-        return Places(step=f"{item.turn_id}:{item.step or 0}")
-    return Places()
 
 
 class _Step(Struct):

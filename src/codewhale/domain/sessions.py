@@ -6,40 +6,13 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from codewhale.domain.records import OPEN_STATUSES, SessionCost, Status, Thread
+from codewhale.domain.records import OPEN_STATUSES, SessionCost, Thread
 from codewhale.domain.session_messages import SessionMessage
+from codewhale.domain.views import SessionRow
 
-SessionSort = Literal["recent", "name", "size"]
-SESSION_SORTS: tuple[SessionSort, ...] = ("recent", "name", "size")
-SESSION_TITLE_LIMIT = 50
 PEEK_TEXT_LIMIT = 400
 PEEK_ENTRIES = 12
-PEEK_KINDS: dict[str, "PeekKind"] = {"text": "assistant", "thinking": "reasoning"}
 PeekKind = Literal["user", "assistant", "reasoning", "tool"]
-
-
-class SessionFilter(Struct, frozen=True, kw_only=True):
-    """Which sessions to list. `search` is looked for in the title, in any case; with `search_preview` in the thread's id,
-    preview and model too. Deleted ones are never listed."""
-
-    limit: int | None = None
-    search: str | None = None
-    search_preview: bool = False
-    include_archived: bool = False
-    archived_only: bool = False
-    workspace: str | None = None
-    sort: SessionSort = "recent"
-
-
-class SessionRow(Struct, frozen=True, kw_only=True):
-    """What the read models know of a session."""
-
-    thread: Thread
-    title: str
-    preview: str
-    message_count: int
-    total_tokens: int
-    latest_turn_status: Status | None
 
 
 class SessionMetadata(Struct, frozen=True, kw_only=True, omit_defaults=True):

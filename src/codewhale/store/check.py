@@ -38,6 +38,7 @@ _MODELS: dict[str, tuple[str, str]] = {
     "turns": ("id", "position, thread_id, status, steer_count, record"),
     "items": ("id", "position, thread_id, turn_id, open, ended_at, first_seq, last_seq, record"),
     "requests": ("id", "position, thread_id, open, record"),
+    "sessions": ("thread_id", "own_title, first_text, search, messages, tokens, assistant, results, deleted"),
     "usage": (
         "seq",
         (

@@ -12,7 +12,7 @@ from codewhale.domain.events import Event, NewEvent
 from codewhale.domain.records import Item, Thread, Turn
 from codewhale.domain.requests import Request
 from codewhale.domain.tasks import Task, TaskFilter, TaskList
-from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
+from codewhale.domain.views import SessionFilter, SessionRow, ThreadFilter, ThreadSnapshot, ThreadSummary
 
 
 class Ticket(Protocol):
@@ -39,6 +39,14 @@ class TaskReads(Protocol):
     def event_count(self, thread_id: str) -> int:
         """How many events the log has of a thread."""
         ...
+
+
+class SessionReads(Protocol):
+    """The read model of sessions: threads that are not deleted."""
+
+    def list(self, filter: SessionFilter) -> list[SessionRow]: ...
+
+    def get(self, thread_id: str) -> SessionRow | None: ...
 
 
 class Store(Protocol):
@@ -98,6 +106,9 @@ class Store(Protocol):
     def threads_with_open_turns(self) -> list[str]:
         """Ids of the threads whose last turn has not ended (what recovery has to look at)."""
         ...
+
+    @property
+    def sessions(self) -> SessionReads: ...
 
     @property
     def tasks(self) -> TaskReads: ...

@@ -12,6 +12,13 @@ from codewhale.domain.fold import fold
 from codewhale.domain.records import OPEN_STATUSES, Item, Thread, Turn, summarize
 from codewhale.domain.views import PREVIEW_LIMIT, TITLE_LIMIT
 from codewhale.store.failures import Refused
+from codewhale.store.sessions import (
+    session_begun,
+    session_changed,
+    session_copied,
+    session_item_ended,
+    session_turn_ended,
+)
 from codewhale.store.sql import Row, Sql
 from codewhale.store.tasks import project_task
 
@@ -35,7 +42,10 @@ def project(db: Sql, seq: int, event: e.NewEvent) -> None:
             _turn(db, event, payload)
         case e.ThreadStarted() | e.ThreadForked():
             _thread_begun(db, seq, payload)
-        case e.ThreadUpdated() | e.CoherenceChanged():
+        case e.ThreadUpdated():
+            _thread_changed(db, payload.thread)
+            _copied(db, seq, payload)
+        case e.CoherenceChanged():
             _thread_changed(db, payload.thread)
         case e.TaskUpdated():
             project_task(db, event, payload)
@@ -55,17 +65,28 @@ def _thread_begun(db: Sql, seq: int, payload: e.ThreadStarted | e.ThreadForked) 
         " preview, preview_position, search, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', '', 0, '', ?)",
         (thread.id, *_columns(thread)),
     )
+    session_begun(db, thread)
     if isinstance(payload, e.ThreadForked):
-        for turn in payload.turns:
-            _insert_turn(db, turn)
-        for item in payload.items:
-            position = _insert_item(db, seq, thread.id, item, is_open=item.status in OPEN_STATUSES)
-            _preview(db, thread.id, item, position)
-        if payload.turns:
-            title = summarize(payload.turns[-1].input_summary.strip(), TITLE_LIMIT)
-            db.execute("UPDATE threads SET turn_title = ? WHERE id = ?", (title, thread.id))
+        _copied(db, seq, payload)
     texts = db.execute(f"SELECT {_TEXTS} FROM threads WHERE id = ?", (thread.id,)).fetchall()
     _index_texts(db, thread.id, texts)
+
+
+def _copied(db: Sql, seq: int, payload: e.ThreadForked | e.ThreadUpdated) -> None:
+    """The turns and items that a thread got by copy."""
+    thread_id = payload.thread.id
+    for turn in payload.turns:
+        _insert_turn(db, turn)
+    for item in payload.items:
+        position = _insert_item(db, seq, thread_id, item, is_open=item.status in OPEN_STATUSES)
+        _preview(db, thread_id, item, position)
+    if payload.turns:
+        title = summarize(payload.turns[-1].input_summary.strip(), TITLE_LIMIT)
+        renewed = db.execute(
+            f"UPDATE threads SET turn_title = ? WHERE id = ? RETURNING {_TEXTS}", (title, thread_id)
+        ).fetchall()
+        _index_texts(db, thread_id, renewed)
+    session_copied(db, thread_id, payload.turns, payload.items)
 
 
 def _thread_changed(db: Sql, thread: Thread) -> None:
@@ -75,6 +96,7 @@ def _thread_changed(db: Sql, thread: Thread) -> None:
         (*_columns(thread), thread.id),
     ).fetchall()
     _index_texts(db, thread.id, changed)
+    session_changed(db, thread)
 
 
 def _columns(thread: Thread) -> tuple[str, str | None, bool, str, str, str, str, bytes]:
@@ -124,6 +146,7 @@ def _turn(db: Sql, event: e.NewEvent, payload: e.TurnStarted | e.TurnCompleted |
         "UPDATE threads SET latest_turn_id = ?, updated_at = ? WHERE id = ?",
         (turn.id, event.timestamp, turn.thread_id),
     )
+    session_turn_ended(db, turn)
 
 
 def _insert_turn(db: Sql, turn: Turn) -> None:
@@ -150,6 +173,7 @@ def _item(
     ).get
     position = moved if isinstance(moved, int) else _insert_item(db, seq, event.thread_id, item, is_open=False)
     _preview(db, event.thread_id, item, position)
+    session_item_ended(db, event.thread_id, item)
 
 
 def _insert_item(db: Sql, seq: int, thread_id: str, item: Item, *, is_open: bool) -> int:

@@ -5,10 +5,12 @@ SQLite opens it, so that it stays untouched. Never change a migration that was r
 """
 
 import os
+from collections.abc import Callable
 
 import apsw
 
 from codewhale.domain.errors import StoreCorrupt, StoreError, StoreTooNew
+from codewhale.store import sessions
 from codewhale.store.sql import Sql, connection
 
 FILE = "log.sqlite3"
@@ -113,7 +115,23 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX tasks_by_status ON tasks (status);
     CREATE INDEX tasks_by_workspace ON tasks (workspace);
     """,
+    """
+    CREATE TABLE sessions (
+        thread_id TEXT PRIMARY KEY REFERENCES threads (id),
+        own_title TEXT NOT NULL,
+        first_text TEXT NOT NULL,
+        search TEXT NOT NULL,
+        messages INTEGER NOT NULL,
+        tokens INTEGER NOT NULL,
+        assistant TEXT NOT NULL,
+        results TEXT NOT NULL,
+        deleted INTEGER NOT NULL
+    ) STRICT;
+    """,
 )
+
+FILLS: dict[int, Callable[[Sql], None]] = {3: sessions.fill}
+"""What makes the new read models of a log that was written before them, by the number of the migration it follows."""
 
 
 def require_sqlite() -> None:
@@ -167,8 +185,10 @@ def migrate(db: Sql, migrations: tuple[str, ...]) -> None:
     if version == len(migrations):
         return
     with db:
-        for script in migrations[version:]:
+        for number, script in enumerate(migrations[version:], version + 1):
             db.execute(script)
+            if number in FILLS:
+                FILLS[number](db)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {len(migrations)}")
 
 

@@ -26,6 +26,7 @@ from codewhale.store.feed import Feed
 from codewhale.store.lock import Lock, Owner
 from codewhale.store.queries import Reader
 from codewhale.store.schema import FILE, connect, connect_memory, require_sqlite
+from codewhale.store.sessions import SessionReader
 from codewhale.store.sql import Sql
 from codewhale.store.tasks import TaskReader
 from codewhale.store.writer import Ticket, Writer
@@ -61,6 +62,7 @@ class SqliteStore:
         self._redact = redact
         guard = RLock()
         self._reader = Reader(self._reading, guard if self._reading is self._writing else RLock())
+        self._sessions = SessionReader(self._reader.transaction)
         self._tasks = TaskReader(self._reader.transaction)
         self._feed = Feed(self._reader.last_seq(), max_events=TAIL_EVENTS)
         self._writer = Writer(self._writing, guard, self._feed)
@@ -151,6 +153,10 @@ class SqliteStore:
 
     def threads_with_open_turns(self) -> list[str]:
         return self._reader.threads_with_open_turns()
+
+    @property
+    def sessions(self) -> SessionReader:
+        return self._sessions
 
     @property
     def tasks(self) -> TaskReader:
