@@ -12,6 +12,7 @@ from msgspec import Struct
 from codewhale.domain.records import CoherenceState, DeltaKind, Item, Thread, Turn, Usage
 from codewhale.domain.requests import Answer, ApprovalDecision, ResultContent, UserInput
 from codewhale.domain.tasks import Task, TaskChange
+from codewhale.domain.usage import Charge
 
 
 class ToolStart(Struct, frozen=True, kw_only=True):
@@ -256,7 +257,8 @@ class CoherenceChanged(Struct, frozen=True, kw_only=True):
 
 
 class StepCompleted(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One model call ended (ours; the HTTP stream leaves it out): what it cost and who served it."""
+    """One model call ended (ours; the HTTP stream leaves it out): who served it, what it used, and the receipt of what it
+    cost at the price that held when it began (absent when that price is not known)."""
 
     WIRE: ClassVar[str] = "step.completed"
     step: int
@@ -265,6 +267,7 @@ class StepCompleted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     finish_reason: str
     duration_ms: int
     usage: Usage | None = None
+    charge: Charge | None = None
 
 
 class TaskUpdated(Struct, frozen=True, kw_only=True):

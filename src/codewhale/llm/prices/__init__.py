@@ -1,0 +1,118 @@
+"""What models cost, as dated data: one TOML file per provider, in this folder or in the person's own `prices` folder.
+
+A file only grows: a changed price is a new entry with its own `valid_from`, the old one gets a `valid_to`. So what a call
+cost at its time stays true. Of the entries that hold for a model at a time the first one counts; the person's own come
+before ours. A model without an entry has no known price: nothing is ever guessed from another model's.
+"""
+
+import os
+import time
+import tomllib
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from codewhale.domain.errors import ConfigError
+from codewhale.domain.usage import Rate
+from codewhale.llm.profiles import fits
+
+Dollars = Annotated[float, Meta(ge=0, le=100_000)]
+Hour = Annotated[int, Meta(ge=0, le=24)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+
+RateAt = Callable[[str], Rate | None]
+"""(time as records write it) to the rate of one model then; None when no price is known."""
+
+_WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class PriceEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The price of the models that fit `match` (lower case; `*` stands for anything) from `valid_from` up to, not
+    including, `valid_to`; with `hours_utc` only in these hours of the day, with `weekdays` only on these days (UTC)."""
+
+    match: str
+    valid_from: Instant
+    cache_hit: Dollars
+    cache_miss: Dollars
+    output: Dollars
+    source: str
+    valid_to: Instant | None = None
+    hours_utc: tuple[tuple[Hour, Hour], ...] = ()
+    weekdays: tuple[Weekday, ...] = ()
+
+
+class PriceTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The prices of one provider."""
+
+    prices: tuple[PriceEntry, ...] = ()
+
+
+def load_prices(provider: str, own: str | None = None, *, published: bool = True) -> tuple[PriceEntry, ...]:
+    """All entries of a provider, those of the folder `own` first, then ours unless the endpoint is not the provider's own
+    (`published` false); empty when nobody knows any. `ConfigError` for a file that is no price table."""
+    if not provider or not all(c.isascii() and (c.isalnum() or c in "-_.") for c in provider):
+        return ()
+    found: list[PriceEntry] = []
+    for folder in (own, _HERE if published else None):
+        if folder is not None:
+            found += _read(os.path.join(folder, f"{provider}.toml"))
+    return tuple(found)
+
+
+def rate_of(entries: tuple[PriceEntry, ...], model: str) -> RateAt:
+    """The rates of one model over time."""
+    name = model.lower()
+    known = [entry for entry in entries if fits(entry.match, name)]
+
+    def at(moment: str) -> Rate | None:
+        return next((_rate(entry) for entry in known if _holds(entry, moment)), None)
+
+    return at
+
+
+def parse_prices(text: str, where: str) -> tuple[PriceEntry, ...]:
+    """`ConfigError`, naming `where`, for TOML that is no price table."""
+    try:
+        return msgspec.convert(tomllib.loads(text), PriceTable).prices
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ConfigError(
+            f"The price table {where} cannot be used: {error}.",
+            hint="Correct or remove it; docs/usage.md shows the format.",
+        ) from error
+
+
+def _read(path: str) -> tuple[PriceEntry, ...]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return parse_prices(file.read(), path)
+    except FileNotFoundError:
+        return ()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The price table {path} cannot be read: {error}.", hint="Correct or remove it.") from error
+
+
+def _rate(entry: PriceEntry) -> Rate:
+    return Rate(
+        cache_hit=entry.cache_hit,
+        cache_miss=entry.cache_miss,
+        output=entry.output,
+        valid_from=entry.valid_from,
+        source=entry.source,
+    )
+
+
+def _holds(entry: PriceEntry, moment: str) -> bool:
+    if moment < entry.valid_from or (entry.valid_to is not None and moment >= entry.valid_to):
+        return False
+    hour = int(moment[11:13])
+    if entry.hours_utc and not any(start <= hour < end for start, end in entry.hours_utc):
+        return False
+    return not entry.weekdays or _weekday(moment) in entry.weekdays
+
+
+def _weekday(moment: str) -> Weekday:
+    return _WEEKDAYS[time.strptime(moment[:10], "%Y-%m-%d").tm_wday]
