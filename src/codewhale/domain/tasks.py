@@ -16,8 +16,8 @@ TerminalReason = Literal[
     "completed", "canceled", "cancel_timeout", "shutdown", "wall_timeout", "idle_timeout", "failed"
 ]
 TaskChange = Literal["queued", "running", "runtime_link", "cancel_requested", "canceled", "finished", "recovered"]
-"""What a `task.updated` is about. The first is `queued`, each task has one; `canceled`, `finished` and `recovered` end it:
-canceled before it ran, over after it ran, and found running by a process that did not run it."""
+"""What a `task.updated` is about. The first is `queued`, each task has one; `canceled`, `finished` (completed or failed) and
+`recovered` (found running by a process that did not run it: failed) end it."""
 
 TASK_STATUSES: tuple[TaskStatus, ...] = ("queued", "running", "completed", "failed", "canceled")
 OPEN_TASKS: frozenset[TaskStatus] = frozenset({"queued", "running"})

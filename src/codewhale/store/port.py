@@ -11,7 +11,7 @@ from codewhale.domain.errors import StoreError
 from codewhale.domain.events import Event, NewEvent
 from codewhale.domain.records import Item, Thread, Turn
 from codewhale.domain.requests import Request
-from codewhale.domain.tasks import Task, TaskFilter, TaskList
+from codewhale.domain.tasks import Task, TaskFilter, TaskList, TaskStatus
 from codewhale.domain.views import SessionFilter, SessionRow, ThreadFilter, ThreadSnapshot, ThreadSummary
 
 
@@ -30,11 +30,11 @@ class TaskReads(Protocol):
         """How many tasks have an id that begins with `prefix` (one, if it is a whole id), and the id if it is one."""
         ...
 
-    def open(self) -> list[Task]:
-        """Queued and running tasks, oldest first."""
+    def open(self) -> list[tuple[str, TaskStatus]]:
+        """Ids and statuses of queued and running tasks, oldest first."""
         ...
 
-    def list(self, filter: TaskFilter) -> TaskList: ...
+    def listed(self, filter: TaskFilter) -> TaskList: ...
 
     def event_count(self, thread_id: str) -> int:
         """How many events the log has of a thread."""

@@ -11,7 +11,7 @@ import msgspec
 
 from codewhale.domain.events import NewEvent, TaskUpdated
 from codewhale.domain.records import summarize
-from codewhale.domain.tasks import TASK_SUMMARY_LIMIT, Task, TaskCounts, TaskFilter, TaskList, TaskSummary
+from codewhale.domain.tasks import TASK_SUMMARY_LIMIT, Task, TaskCounts, TaskFilter, TaskList, TaskStatus, TaskSummary
 from codewhale.store.failures import Refused
 from codewhale.store.sql import Sql, Value
 
@@ -82,14 +82,12 @@ class TaskReader:
             first, count = cast("tuple[str | None, int]", found[0])
             return (first if count == 1 else None), count
 
-    def open(self) -> list[Task]:
+    def open(self) -> list[tuple[str, TaskStatus]]:
+        sql = "SELECT id, status FROM tasks WHERE status IN ('queued', 'running') ORDER BY position"
         with self._reading() as db:
-            rows = db.execute(
-                "SELECT record FROM tasks WHERE status IN ('queued', 'running') ORDER BY position"
-            ).fetchall()
-            return [_task_of(cast("bytes", record)) for (record,) in rows]
+            return cast("list[tuple[str, TaskStatus]]", db.execute(sql).fetchall())
 
-    def list(self, filter: TaskFilter) -> TaskList:
+    def listed(self, filter: TaskFilter) -> TaskList:
         where, given = ("WHERE workspace = ?", (filter.workspace,)) if filter.workspace is not None else ("", ())
         limit = -1 if filter.limit is None else max(filter.limit, 0)
         bound: tuple[Value, ...] = (*given, limit)
