@@ -3,6 +3,7 @@
 from msgspec import UNSET, Struct, UnsetType
 
 from codewhale.domain.records import Thread, Turn
+from codewhale.domain.requests import ClientTool
 
 
 class NewThread(Struct, frozen=True, kw_only=True):
@@ -45,6 +46,7 @@ class TurnInput(Struct, frozen=True, kw_only=True):
     trust_mode: bool | None = None
     auto_approve: bool | None = None
     max_steps: int | None = None
+    dynamic_tools: tuple[ClientTool, ...] | None = None
 
 
 class StartedTurn(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ model order. A call with effects starts only after its start is durable, so that
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -13,8 +13,9 @@ from msgspec import Struct
 from codewhale.domain import events as e
 from codewhale.domain.errors import StoreError, ToolError
 from codewhale.domain.records import Item, ToolCall
-from codewhale.domain.requests import APPROVAL_TIMEOUT_SECS, Answer, UserInput
+from codewhale.domain.requests import APPROVAL_TIMEOUT_SECS, Answer, ClientCall, ClientTool, UserInput
 from codewhale.domain.tools import ToolOutput
+from codewhale.engine.client_tools import arguments_of, run_client_tool
 from codewhale.engine.outputs import bounded
 from codewhale.engine.recorder import OpenItem, TurnRecorder
 from codewhale.engine.requests import RequestDesk, approval, approved, question
@@ -37,6 +38,7 @@ class CallRoom(Struct, frozen=True, kw_only=True):
     offered: frozenset[str]
     posture: Callable[[], Posture]
     desk: RequestDesk
+    client_tools: Mapping[str, ClientTool] = {}
 
 
 class _Planned(Struct, kw_only=True):
@@ -46,6 +48,7 @@ class _Planned(Struct, kw_only=True):
     tool: Tool | None = None
     arguments: Struct | None = None
     subject: PlannedCall | None = None
+    client: ClientCall | None = None
     problem: str | None = None
 
 
@@ -68,9 +71,11 @@ async def run_calls(recorder: TurnRecorder, room: CallRoom, calls: Sequence[Tool
 
 
 def _plan(call: ToolCall, room: CallRoom) -> _Planned:
+    if call.name in room.client_tools:
+        return _plan_client(call, room.client_tools[call.name])
     tool = find(call.name) if call.name in room.offered else None
     if tool is None:
-        return _Planned(call=call, problem=unknown_tool(call.name, sorted(room.offered)))
+        return _Planned(call=call, problem=unknown_tool(call.name, sorted(room.offered | room.client_tools.keys())))
     try:
         arguments = parse_arguments(tool, call.arguments)
     except ToolError as error:
@@ -84,6 +89,14 @@ def _plan(call: ToolCall, room: CallRoom) -> _Planned:
         arguments=call.arguments,
     )
     return _Planned(call=call, tool=tool, arguments=arguments, subject=subject)
+
+
+def _plan_client(call: ToolCall, tool: ClientTool) -> _Planned:
+    try:
+        arguments = arguments_of(call.name, call.arguments)
+    except ToolError as error:
+        return _Planned(call=call, problem=error.message)
+    return _Planned(call=call, client=ClientCall(tool=tool.name, namespace=tool.namespace, arguments=arguments))
 
 
 def _next_batch(waiting: Sequence[_Planned], posture: Posture) -> list[_Planned]:
@@ -126,6 +139,8 @@ def _open(recorder: TurnRecorder, call: ToolCall) -> OpenItem:
 async def _run(recorder: TurnRecorder, room: CallRoom, planned: _Planned, opened: OpenItem) -> ToolOutput:
     if planned.problem is not None:
         return _error(planned.problem, "invalid_input")
+    if planned.client is not None:
+        return await _run_client(recorder, room, planned.client, opened)
     assert planned.tool is not None
     assert planned.arguments is not None
     refusal = await _gate(recorder, room, planned, opened)
@@ -150,6 +165,14 @@ async def _run(recorder: TurnRecorder, room: CallRoom, planned: _Planned, opened
         raise
     except Exception as error:  # noqa: BLE001 - boundary: one broken tool call must not end the turn
         return _error(f"{planned.tool.name} broke: {type(error).__name__}: {error}", "execution_failed")
+
+
+async def _run_client(recorder: TurnRecorder, room: CallRoom, call: ClientCall, opened: OpenItem) -> ToolOutput:
+    """The client decides what its own tools may do, so no approval is asked for here."""
+    try:
+        return await run_client_tool(room.desk, opened, recorder, call)
+    except ToolError as error:
+        return _error(error.message, error.category)
 
 
 async def _gate(recorder: TurnRecorder, room: CallRoom, planned: _Planned, opened: OpenItem) -> str | None:

@@ -28,6 +28,7 @@ from codewhale.domain.records import (
 )
 from codewhale.engine.ports import Ports
 from codewhale.store.port import Ticket
+from codewhale.tools.registry import known
 
 EFFECTFUL: frozenset[ItemKind] = frozenset({"command_execution", "file_change"})
 """Kinds of items whose calls may have changed something."""
@@ -310,7 +311,7 @@ def cut_off(item: Item, reason: str, *, ran: bool) -> str:
     """What the model reads as the result of a call that has none; `ran` says whether the tool had begun."""
     if not ran:
         return f"Not run. {reason}"
-    if item.kind in EFFECTFUL:
+    if item.kind in EFFECTFUL or (item.call is not None and not known(item.call.name)):
         return f"{reason} It was running: what it has done by then is unknown. Check before you repeat it."
     return f"{reason} It was running and changes nothing."
 

@@ -43,6 +43,8 @@ def closing_events(view: ThreadView, clock: Clock) -> list[e.NewEvent]:
 def _denied(request: Request) -> e.Payload:
     if request.kind == "question":
         return e.UserInputCanceled(id=request.id, input_id=request.id, reason=RESTARTED)
+    if request.kind == "client_tool":
+        return e.ToolCallCanceled(call_id=request.id, reason=RESTARTED)
     return e.ApprovalDecided(approval_id=request.id, decision="deny", remember=False, auto=True, reason=RESTARTED)
 
 

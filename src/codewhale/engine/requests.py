@@ -6,6 +6,7 @@ The desk only decides who may answer: a request is on it from before its event i
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,7 +14,8 @@ from msgspec.structs import replace
 from codewhale.domain import events as e
 from codewhale.domain.requests import APPROVAL_TIMEOUT_SECS, Answer, RequestKind, UserInput
 from codewhale.engine.recorder import OpenItem, TurnRecorder
-from codewhale.store.port import Store
+
+P = TypeVar("P", bound=e.Payload)
 
 
 class OpenRequest(Struct, frozen=True, kw_only=True):
@@ -30,6 +32,10 @@ class RequestDesk:
     def __init__(self, known: Callable[[str], bool]) -> None:
         self._known = known
         self._open: dict[str, OpenRequest] = {}
+
+    def count(self, kind: RequestKind) -> int:
+        """How many requests of this kind wait, over all threads."""
+        return sum(1 for request in self._open.values() if request.kind == kind)
 
     def place(self, opened: OpenItem, request: OpenRequest) -> str:
         """Register a request before it is announced. Its id is the call's, unless that was ever used for a request."""
@@ -70,7 +76,6 @@ def approved(desk: RequestDesk, opened: OpenItem, recorder: TurnRecorder, ask: e
 
 async def approval(desk: RequestDesk, opened: OpenItem, recorder: TurnRecorder, ask: e.ApprovalRequired) -> str | None:
     """Put the call to a person and wait: None when allowed, else why not. No answer in time is a denial."""
-    ports = recorder.ports
     required = _named(desk, opened, recorder, ask)
     request_id = required.id
     recorder.request_opened(
@@ -83,12 +88,12 @@ async def approval(desk: RequestDesk, opened: OpenItem, recorder: TurnRecorder, 
     deadline = asyncio.timeout(APPROVAL_TIMEOUT_SECS)
     try:
         async with deadline:
-            return await _decided(ports.store, recorder.turn.thread_id, request_id, seq)
+            return await _decided(recorder, request_id, seq)
     except TimeoutError:
         if not deadline.expired():
             raise
     if desk.take(request_id) is None:  # an answer came in the same moment: it is in the log and it counts
-        return await _decided(ports.store, recorder.turn.thread_id, request_id, seq)
+        return await _decided(recorder, request_id, seq)
     recorder.append(e.ApprovalTimeout(approval_id=request_id, timeout_secs=APPROVAL_TIMEOUT_SECS))
     return f"nobody answered the approval within {APPROVAL_TIMEOUT_SECS} s"
 
@@ -107,24 +112,27 @@ async def question(
         request_id, lambda reason: e.UserInputCanceled(id=request_id, input_id=request_id, reason=reason)
     )
     seq = await recorder.append(e.UserInputRequired(id=request_id, request=request, item_id=opened.item.id))
-    async with aclosing(recorder.ports.store.subscribe(recorder.turn.thread_id, after=seq)) as log:
-        async for batch in log:
-            for event in batch:
-                if event.event in (e.UserInputAnswered.WIRE, e.UserInputCanceled.WIRE):
-                    payload = event.decode()
-                    if isinstance(payload, e.UserInputAnswered) and payload.id == request_id:
-                        return payload.answers
-                    if isinstance(payload, e.UserInputCanceled) and payload.id == request_id:
-                        return None
-    raise AssertionError("a subscription does not end")
+    payload = await resolution(
+        recorder, (e.UserInputAnswered, e.UserInputCanceled), lambda payload: payload.id == request_id, after=seq
+    )
+    return payload.answers if isinstance(payload, e.UserInputAnswered) else None
 
 
-async def _decided(store: Store, thread_id: str, request_id: str, seq: int) -> str | None:
-    async with aclosing(store.subscribe(thread_id, after=seq)) as log:
+async def _decided(recorder: TurnRecorder, request_id: str, seq: int) -> str | None:
+    payload = await resolution(recorder, (e.ApprovalDecided,), lambda p: p.approval_id == request_id, after=seq)
+    return None if payload.decision == "allow" else payload.reason or "the person denied this call"
+
+
+async def resolution(
+    recorder: TurnRecorder, kinds: tuple[type[P], ...], matches: Callable[[P], bool], *, after: int
+) -> P:
+    """The first payload of these kinds in the turn's thread after `after` that matches: waiting is reading the log."""
+    names = {kind.WIRE for kind in kinds}
+    async with aclosing(recorder.ports.store.subscribe(recorder.turn.thread_id, after=after)) as log:
         async for batch in log:
             for event in batch:
-                if event.event == e.ApprovalDecided.WIRE:
+                if event.event in names:
                     payload = event.decode()
-                    if isinstance(payload, e.ApprovalDecided) and payload.approval_id == request_id:
-                        return None if payload.decision == "allow" else payload.reason or "the person denied this call"
+                    if isinstance(payload, kinds) and matches(payload):
+                        return payload
     raise AssertionError("a subscription does not end")

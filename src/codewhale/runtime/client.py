@@ -10,12 +10,19 @@ from typing import Protocol
 from codewhale.domain.commands import NewThread, StartedTurn, ThreadPatch, TurnInput
 from codewhale.domain.events import Event
 from codewhale.domain.records import Thread, Turn
-from codewhale.domain.requests import Answer, ApprovalDecision
+from codewhale.domain.requests import Answer, ApprovalDecision, ClientToolResult
 from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
+from codewhale.runtime.client_sessions import RewindClient, SessionsClient
 
 
 class Client(Protocol):
     """Commands and queries over threads. Whatever a command returns is durable when it returns."""
+
+    @property
+    def sessions(self) -> SessionsClient: ...
+
+    @property
+    def rewinds(self) -> RewindClient: ...
 
     async def create_thread(self, new: NewThread) -> Thread: ...
 
@@ -39,6 +46,10 @@ class Client(Protocol):
 
     async def answer(self, thread_id: str, input_id: str, answers: Sequence[Answer]) -> None:
         """Answer a question of `request_user_input`; as with `decide`, once."""
+        ...
+
+    async def resolve_call(self, thread_id: str, turn_id: str, call_id: str, result: ClientToolResult) -> None:
+        """Give the result of a call that the client ran; as with `decide`, once."""
         ...
 
     async def thread(self, thread_id: str) -> Thread: ...

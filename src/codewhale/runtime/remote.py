@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, Raw, Struct
+from msgspec.structs import replace
 
 from codewhale.domain.commands import NewThread, StartedTurn, ThreadPatch, TurnInput
 from codewhale.domain.errors import (
@@ -28,7 +29,7 @@ from codewhale.domain.errors import (
 from codewhale.domain.events import Event
 from codewhale.domain.ports import is_id
 from codewhale.domain.records import Item, Thread, Turn
-from codewhale.domain.requests import Answer, ApprovalDecision, Request, UserInput
+from codewhale.domain.requests import Answer, ApprovalDecision, ClientCall, ClientToolResult, Request, UserInput
 from codewhale.domain.text import whole, whole_fields
 from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
 from codewhale.llm.sse import SseFrames, data_of
@@ -72,6 +73,16 @@ class _PendingInput(Struct, frozen=True):
     item_id: str = ""
 
 
+class _PendingCall(Struct, frozen=True):
+    turn_id: str
+    call_id: str
+    tool: str
+    arguments: object
+    namespace: str | None = None
+    item_id: str = ""
+    expires_at: str | None = None
+
+
 class _Detail(Struct, frozen=True):
     thread: Thread
     turns: tuple[Turn, ...]
@@ -79,6 +90,7 @@ class _Detail(Struct, frozen=True):
     latest_seq: int
     pending_approvals: tuple[_PendingApproval, ...] = ()
     pending_user_inputs: tuple[_PendingInput, ...] = ()
+    pending_dynamic_tool_calls: tuple[_PendingCall, ...] = ()
 
 
 @asynccontextmanager
@@ -131,6 +143,11 @@ class RemoteClient:
     async def answer(self, thread_id: str, input_id: str, answers: Sequence[Answer]) -> None:
         where = f"/v1/user-input/{_known_shape(thread_id)}/{quote(input_id, safe='')}"
         await self._ask("POST", where, Raw, {"answers": [whole_fields(one) for one in answers]})
+
+    async def resolve_call(self, thread_id: str, turn_id: str, call_id: str, result: ClientToolResult) -> None:
+        where = _turn(thread_id, turn_id, f"/tool-calls/{quote(call_id, safe='')}/result")
+        parts = tuple(whole_fields(part) for part in result.content)
+        await self._ask("POST", where, Raw, replace(result, content=parts))
 
     async def thread(self, thread_id: str) -> Thread:
         return await self.resume_thread(thread_id)
@@ -200,7 +217,7 @@ class RemoteClient:
         if not 200 <= status < 300:
             raise _refusal(status, said)
         try:
-            return msgspec.json.decode(said, type=answer)
+            return msgspec.json.decode(said or b"null", type=answer)
         except msgspec.MsgspecError as error:
             raise StoreError(
                 f"the server at {self._url.authority} gave an answer that this codewhale does not understand: {error}",
@@ -321,10 +338,25 @@ def _snapshot(detail: _Detail) -> ThreadSnapshot:
         )
         for r in detail.pending_user_inputs
     )
+    calls = (
+        Request(
+            id=r.call_id,
+            kind="client_tool",
+            thread_id=detail.thread.id,
+            turn_id=r.turn_id,
+            item_id=r.item_id,
+            tool_name=r.tool,
+            description=f"{r.tool} is run by the client",
+            created_at="",
+            expires_at=r.expires_at,
+            client_call=ClientCall(tool=r.tool, arguments=r.arguments, namespace=r.namespace),
+        )
+        for r in detail.pending_dynamic_tool_calls
+    )
     return ThreadSnapshot(
         thread=detail.thread,
         turns=detail.turns,
         items=detail.items,
-        requests=(*approvals, *questions),
+        requests=(*approvals, *questions, *calls),
         latest_seq=detail.latest_seq,
     )

@@ -16,13 +16,16 @@ from codewhale.domain.events import Event
 from codewhale.domain.fold import fold
 from codewhale.domain.ports import is_id
 from codewhale.domain.records import Thread, Turn
-from codewhale.domain.requests import Answer, ApprovalDecision
+from codewhale.domain.requests import Answer, ApprovalDecision, ClientToolResult
 from codewhale.domain.text import whole, whole_fields
 from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
 from codewhale.engine.ports import Ports
 from codewhale.engine.recover import closing_events
+from codewhale.runtime.copies import forked
 from codewhale.runtime.residents import Resident, Residents
-from codewhale.runtime.threads import Defaults, forked, new_thread, patched, wanted
+from codewhale.runtime.rewinds import Rewinds
+from codewhale.runtime.sessions import Sessions
+from codewhale.runtime.threads import Defaults, new_thread, patched, wanted
 from codewhale.runtime.turns import Outside, Turns
 from codewhale.store.port import Store, Ticket
 
@@ -37,8 +40,20 @@ class Runtime:
         self._defaults = defaults
         self._residents = Residents(ports.store)
         self._turns = Turns(ports, defaults, outside, self._residents, group)
+        self._sessions = Sessions(ports, defaults, self._residents, self._heal)
+        self._rewinds = Rewinds(ports, self._residents, self._heal, self.start_turn)
         self._healing = asyncio.Lock()
         self._broken = False
+
+    @property
+    def sessions(self) -> Sessions:
+        """The threads seen as sessions."""
+        return self._sessions
+
+    @property
+    def rewinds(self) -> Rewinds:
+        """Ways back."""
+        return self._rewinds
 
     @property
     def defaults(self) -> Defaults:
@@ -109,6 +124,10 @@ class Runtime:
     async def answer(self, thread_id: str, input_id: str, answers: Sequence[Answer]) -> None:
         await self._heal()
         await self._turns.answer(self._resident(thread_id), input_id, [whole_fields(one) for one in answers])
+
+    async def resolve_call(self, thread_id: str, turn_id: str, call_id: str, result: ClientToolResult) -> None:
+        await self._heal()
+        await self._turns.resolve_call(self._resident(thread_id), turn_id, call_id, result)
 
     async def thread(self, thread_id: str) -> Thread:
         return self._resident(thread_id).thread

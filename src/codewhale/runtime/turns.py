@@ -16,8 +16,10 @@ from codewhale.domain.commands import StartedTurn, TurnInput
 from codewhale.domain.errors import Conflict, InvalidInput, NotFound, StoreError
 from codewhale.domain.messages import Effort, UserMessage
 from codewhale.domain.records import SCHEMA_VERSION, Turn, summarize
-from codewhale.domain.requests import Answer, ApprovalDecision, RequestKind
+from codewhale.domain.requests import Answer, ApprovalDecision, ClientToolResult, RequestKind
+from codewhale.domain.text import whole_fields
 from codewhale.engine.call import CallRoom
+from codewhale.engine.client_tools import named, spec_of
 from codewhale.engine.middleware.step_limit import StepLimit
 from codewhale.engine.ports import Ports
 from codewhale.engine.recorder import TurnRecorder
@@ -29,7 +31,7 @@ from codewhale.policy.mode import parse_mode
 from codewhale.runtime.residents import ActiveTurn, Resident, Residents, conversation_of
 from codewhale.runtime.threads import Defaults
 from codewhale.store.port import Ticket
-from codewhale.tools.registry import offered
+from codewhale.tools.registry import ENTRIES, offered
 from codewhale.tools.schema import spec
 from codewhale.workspace.files import Files
 from codewhale.workspace.processes import Processes
@@ -78,6 +80,7 @@ class Turns:
             raise Conflict("Thread already has an active turn")
         if self._stopping:
             raise Conflict("The runtime is shutting down")
+        named(given.dynamic_tools or (), ENTRIES)
         recorder = TurnRecorder(self._ports, self._new_turn(resident, given, prompt))
         active = resident.active = ActiveTurn(
             recorder=recorder, posture=_posture(resident, given, never_ask=self._defaults.never_ask)
@@ -144,6 +147,22 @@ class Turns:
             raise InvalidInput(f"no question with id '{unknown[0]}'; asked were {sorted(asked)}")
         self._claim(input_id, "question", missing)
         await request.recorder.append(e.UserInputAnswered(id=input_id, input_id=input_id, answers=tuple(answers)))
+
+    async def resolve_call(self, resident: Resident, turn_id: str, call_id: str, result: ClientToolResult) -> None:
+        """Give the result of a client-executed call of this turn."""
+        missing = f"no pending tool call with id '{call_id}' on turn {turn_id}"
+        request = self._desk.look(call_id, "client_tool")
+        if (
+            request is None
+            or request.recorder.turn.id != turn_id
+            or resident.thread.id != request.recorder.turn.thread_id
+        ):
+            raise NotFound(missing)
+        self._claim(call_id, "client_tool", missing)
+        content = tuple(whole_fields(part) for part in result.content)
+        await request.recorder.append(
+            e.ToolCallResolved(call_id=call_id, result_accepted=True, success=result.success, content=content)
+        )
 
     def stop_all(self, reason: str) -> None:
         """Interrupt every turn and start no more; the runtime's task group waits for their end."""
@@ -221,17 +240,19 @@ class Turns:
         posture = active.posture
         tools = offered(posture.mode, allow_shell=posture.allow_shell)
         files = Files(thread.workspace)
+        brought = named(given.dynamic_tools or (), ENTRIES)
         return TurnSetup(
             provider=model.provider,
             model=model.name,
             system=system_text(thread),
-            tools=tuple(spec(tool) for tool in tools),
+            tools=(*(spec(tool) for tool in tools), *(spec_of(name, tool) for name, tool in brought.items())),
             room=CallRoom(
                 files=files,
                 processes=self._outside.processes,
                 offered=frozenset(tool.name for tool in tools),
                 posture=lambda: active.posture,
                 desk=self._desk,
+                client_tools=brought,
             ),
             policies=(StepLimit(given.max_steps or self._defaults.max_steps),),
             max_output_tokens=model.max_output_tokens,

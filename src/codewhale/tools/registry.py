@@ -51,6 +51,11 @@ def find(name: str) -> Tool | None:
     return _load(name) if name in ENTRIES else None
 
 
+def known(name: str) -> bool:
+    """Whether `name` is one of ours; what any other tool does is not known here."""
+    return name in ENTRIES
+
+
 def item_kind(name: str) -> ItemKind:
     """The kind of the item that a call of `name` makes, whether there is such a tool or not."""
     entry = ENTRIES.get(name)

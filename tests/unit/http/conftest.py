@@ -11,7 +11,7 @@ from codewhale.domain import events as e
 from codewhale.domain.commands import NewThread, StartedTurn, ThreadPatch, TurnInput
 from codewhale.domain.errors import CodewhaleError, NotFound
 from codewhale.domain.records import Item, Thread, Turn
-from codewhale.domain.requests import Answer, ApprovalDecision
+from codewhale.domain.requests import Answer, ApprovalDecision, ClientToolResult
 from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
 from codewhale.surfaces.http.app import HttpApp
 from codewhale.surfaces.http.facts import Limits, ServerFacts
@@ -97,6 +97,9 @@ class ListClient:
 
     async def answer(self, thread_id: str, input_id: str, answers: Sequence[Answer]) -> None:
         raise NotFound(input_id)
+
+    async def resolve_call(self, thread_id: str, turn_id: str, call_id: str, result: ClientToolResult) -> None:
+        raise NotFound(call_id)
 
     async def thread(self, thread_id: str) -> Thread:
         self._check(thread_id)

@@ -22,6 +22,10 @@ PASSED_ON = frozenset(
         e.UserInputRequired.WIRE,
         e.UserInputAnswered.WIRE,
         e.UserInputCanceled.WIRE,
+        e.ToolCallRequested.WIRE,
+        e.ToolCallResolved.WIRE,
+        e.ToolCallCanceled.WIRE,
+        e.ToolCallTimeout.WIRE,
         e.SandboxDenied.WIRE,
     }
 )

@@ -108,6 +108,8 @@ def _security(endpoint: Endpoint) -> list[Json]:
 
 
 def _success(endpoint: Endpoint, by_kind: dict[int, Json]) -> Json:
+    if endpoint.stream is None and endpoint.answer is None:
+        return {"description": "Success; no body."}
     if endpoint.stream is None:
         content = {"application/json": {"schema": by_kind[id(endpoint.answer)]}}
         return {"description": "Success.", "content": content}

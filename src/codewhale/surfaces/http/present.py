@@ -116,4 +116,18 @@ def detail(snapshot: ThreadSnapshot) -> wire.ThreadDetail:
             for r in snapshot.requests
             if r.kind == "question" and r.user_input is not None
         ),
+        pending_dynamic_tool_calls=tuple(
+            wire.PendingToolCall(
+                thread_id=r.thread_id,
+                turn_id=r.turn_id,
+                call_id=r.id,
+                tool=r.client_call.tool,
+                arguments=r.client_call.arguments,
+                namespace=r.client_call.namespace,
+                item_id=r.item_id,
+                expires_at=r.expires_at,
+            )
+            for r in snapshot.requests
+            if r.client_call is not None
+        ),
     )

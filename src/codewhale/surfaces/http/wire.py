@@ -43,6 +43,19 @@ class PendingUserInput(Struct, frozen=True, kw_only=True):
     request: UserInput
 
 
+class PendingToolCall(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A call that the client runs; its result goes to `POST /v1/threads/{id}/turns/{turn_id}/tool-calls/{call_id}/result`."""
+
+    thread_id: str
+    turn_id: str
+    call_id: str
+    tool: str
+    arguments: object
+    namespace: str | None = None
+    item_id: str | None = None
+    expires_at: str | None = None
+
+
 class ThreadDetail(Struct, frozen=True, kw_only=True):
     """A thread with everything in it. All parts reflect exactly the events up to `latest_seq`."""
 
@@ -52,6 +65,7 @@ class ThreadDetail(Struct, frozen=True, kw_only=True):
     latest_seq: int
     pending_approvals: tuple[PendingApproval, ...]
     pending_user_inputs: tuple[PendingUserInput, ...]
+    pending_dynamic_tool_calls: tuple[PendingToolCall, ...]
 
 
 class SteerRequest(Struct, frozen=True, kw_only=True):

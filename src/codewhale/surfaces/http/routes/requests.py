@@ -2,11 +2,14 @@
 
 from codewhale.domain.errors import InvalidInput, NotFound
 from codewhale.domain.ports import is_id
-from codewhale.domain.requests import ApprovalDecision
+from codewhale.domain.requests import ApprovalDecision, ClientToolResult
 from codewhale.surfaces.http import wire
 from codewhale.surfaces.http.endpoint import Endpoint, Spec, with_body
 from codewhale.surfaces.http.exchange import Call, Reply, json_reply
-from codewhale.surfaces.http.ids import SHOWN
+from codewhale.surfaces.http.ids import SHOWN, thread_id
+
+CALL_ID = 256
+"""Longest id of a call: the model's, and an item's id where that one was taken."""
 
 
 async def decide_approval(call: Call, given: wire.DecisionRequest) -> Reply:
@@ -34,6 +37,15 @@ async def answer_input(call: Call, given: wire.AnswersRequest) -> Reply:
     return json_reply(wire.AnswersReceipt(ok=True, input_id=input_id, delivered=True))
 
 
+async def resolve_tool_call(call: Call, given: ClientToolResult) -> Reply:
+    """The result of a call that the client ran."""
+    turn_id, call_id = call.path["turn_id"], call.path["call_id"]
+    if not is_id(turn_id) or len(call_id) > CALL_ID:
+        raise NotFound(f"no pending tool call with id '{call_id[:SHOWN]}'")
+    await call.client.resolve_call(thread_id(call), turn_id, call_id, given)
+    return Reply(status=202)
+
+
 ENDPOINTS: tuple[Endpoint, ...] = (
     with_body(
         "POST",
@@ -48,5 +60,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         wire.AnswersRequest,
         answer_input,
         Spec(doc="Answer waiting questions.", answer=wire.AnswersReceipt, errors=(400, 404)),
+    ),
+    with_body(
+        "POST",
+        "/v1/threads/{id}/turns/{turn_id}/tool-calls/{call_id}/result",
+        ClientToolResult,
+        resolve_tool_call,
+        Spec(doc="Give the result of a call of a client-executed tool.", status=202, errors=(404,)),
     ),
 )
