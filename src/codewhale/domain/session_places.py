@@ -1,8 +1,10 @@
 """In which messages of a session an item stands: enough to count messages without making them. Pure, and cheap to import."""
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
-from codewhale.domain.records import Item
+from codewhale.domain.records import OPEN_STATUSES, Item
 
 SPOKEN = frozenset({"agent_message", "agent_reasoning"})
 
@@ -24,3 +26,19 @@ def places(item: Item) -> Places:
     if item.kind in SPOKEN and item.detail:
         return Places(step=f"{item.turn_id}:{item.step or 0}")
     return Places()
+
+
+def count_messages(items: Iterable[Item]) -> int:
+    """How many messages the ended items make."""
+    own = 0
+    parts: set[tuple[str, bool]] = set()
+    for item in items:
+        if item.status in OPEN_STATUSES:
+            continue
+        where = places(item)
+        own += where.own
+        if where.step is not None:
+            parts.add((where.step, False))
+            if where.results:
+                parts.add((where.step, True))
+    return own + len(parts)

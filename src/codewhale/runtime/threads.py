@@ -1,16 +1,11 @@
 """Thread records: how one is made, changed and copied. Pure: values in, values and changes out."""
 
-from collections.abc import Callable
-
 from msgspec import UNSET, Struct, structs
-from msgspec.structs import replace
 
 from codewhale.domain.commands import NewThread, ThreadPatch
 from codewhale.domain.errors import InvalidInput
-from codewhale.domain.ports import Ids
-from codewhale.domain.records import OPEN_STATUSES, SCHEMA_VERSION, Item, Thread, Turn
+from codewhale.domain.records import SCHEMA_VERSION, Thread
 from codewhale.domain.text import is_whole, whole_fields
-from codewhale.domain.views import ThreadSnapshot
 
 
 class Defaults(Struct, frozen=True, kw_only=True):
@@ -59,12 +54,15 @@ _CLEARABLE = frozenset({"title", "system_prompt"})
 
 
 def patched(thread: Thread, patch: ThreadPatch) -> tuple[Thread, dict[str, object]]:
-    """The thread after the patch and the fields that really changed (None = cleared)."""
+    """The thread after the patch and the fields that really changed (None = cleared). Out of the archive a deleted session
+    is one again."""
     changes: dict[str, object] = {}
     for name, given in wanted(patch).items():
         value = _settled(name, given)
         if getattr(thread, name) != value:
             changes[name] = value
+    if changes.get("archived") is False and thread.deleted_at is not None:
+        changes["deleted_at"] = None
     return (structs.replace(thread, **changes) if changes else thread), changes
 
 
@@ -81,50 +79,3 @@ def wanted(patch: ThreadPatch) -> dict[str, object]:
     """The fields that a patch names; null and absent are the same."""
     given = {name: getattr(patch, name) for name in patch.__struct_fields__}
     return {name: value for name, value in given.items() if value is not UNSET and value is not None}
-
-
-class Copy(Struct, frozen=True, kw_only=True):
-    """A thread's copy: the new record, and its turns and items under new ids."""
-
-    thread: Thread
-    turns: tuple[Turn, ...]
-    items: tuple[Item, ...]
-
-
-def forked(source: ThreadSnapshot, ids: Ids, *, now: str) -> Copy:
-    """A copy of the thread's finished turns; a turn under way stays with the original."""
-    thread_id = ids.new("thr")
-    turn_ids: dict[str, str] = {}
-    item_ids = _renamer(ids)
-    turns: list[Turn] = []
-    for turn in source.turns:
-        if turn.status in OPEN_STATUSES:
-            continue
-        turn_ids[turn.id] = ids.new("turn")
-        renamed = tuple(item_ids(i) for i in turn.item_ids)
-        turns.append(replace(turn, id=turn_ids[turn.id], thread_id=thread_id, item_ids=renamed))
-    items = tuple(
-        replace(item, id=item_ids(item.id), turn_id=turn_ids[item.turn_id])
-        for item in source.items
-        if item.turn_id in turn_ids
-    )
-    thread = replace(
-        source.thread,
-        id=thread_id,
-        created_at=now,
-        updated_at=now,
-        archived=False,
-        latest_turn_id=turns[-1].id if turns else None,
-    )
-    return Copy(thread=thread, turns=tuple(turns), items=items)
-
-
-def _renamer(ids: Ids) -> Callable[[str], str]:
-    known: dict[str, str] = {}
-
-    def rename(old: str) -> str:
-        if old not in known:
-            known[old] = ids.new("item")
-        return known[old]
-
-    return rename
