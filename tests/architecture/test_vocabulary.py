@@ -33,6 +33,8 @@ EVENTS = [
     "coherence.state",
     "step.completed",
     "task.updated",
+    "automation.updated",
+    "occurrence.updated",
 ]
 
 
@@ -41,7 +43,7 @@ def test_the_events_are_the_documented_ones() -> None:
 
 
 def test_few_are_kept_from_the_published_stream() -> None:
-    assert {"step.completed", "task.updated"} == INTERNAL
+    assert {"step.completed", "task.updated", "automation.updated", "occurrence.updated"} == INTERNAL
 
 
 def test_a_payload_is_named_after_its_event() -> None:

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 import msgspec
 from msgspec import Struct
 
+from codewhale.domain.automations import Automation, AutomationChange, Occurrence
 from codewhale.domain.records import CoherenceState, DeltaKind, Item, Thread, Turn, Usage
 from codewhale.domain.requests import Answer, ApprovalDecision, ResultContent, UserInput
 from codewhale.domain.tasks import Task, TaskChange
@@ -279,6 +280,23 @@ class TaskUpdated(Struct, frozen=True, kw_only=True):
     change: TaskChange
 
 
+class AutomationUpdated(Struct, frozen=True, kw_only=True):
+    """An automation changed (ours, on a stream of its own: the event's `thread_id` is its id): the automation after it. The
+    first is `created`; none follows `deleted`, which ends the schedule but neither a run under way nor the ledger."""
+
+    WIRE: ClassVar[str] = "automation.updated"
+    automation: Automation
+    change: AutomationChange
+
+
+class OccurrenceUpdated(Struct, frozen=True, kw_only=True):
+    """A row of an automation's ledger after a change (ours, on the automation's stream). The first one claims the due time:
+    the store refuses a second claim."""
+
+    WIRE: ClassVar[str] = "occurrence.updated"
+    occurrence: Occurrence
+
+
 Payload = (
     ThreadStarted
     | ThreadUpdated
@@ -307,12 +325,16 @@ Payload = (
     | CoherenceChanged
     | StepCompleted
     | TaskUpdated
+    | AutomationUpdated
+    | OccurrenceUpdated
 )
 
 PAYLOADS: dict[str, type[Payload]] = {cls.WIRE: cls for cls in Payload.__args__}
 """Wire name to payload type, in the order of the union."""
 
-INTERNAL: frozenset[str] = frozenset({StepCompleted.WIRE, TaskUpdated.WIRE})
+INTERNAL: frozenset[str] = frozenset(
+    {StepCompleted.WIRE, TaskUpdated.WIRE, AutomationUpdated.WIRE, OccurrenceUpdated.WIRE}
+)
 """Kept in the log, left out of the published stream."""
 
 

@@ -4,6 +4,7 @@ A turn starts once and ends once; at most one turn is open; items start inside t
 ends; a delta belongs to a started, unfinished item; a finished item holds its whole content; a request is resolved at
 most once, and before its turn ends; `seq` strictly increases. Items of `BORN_FINISHED` kinds may skip `item.started`.
 The stream of a task holds `task.updated` only: queued first, then on to one end.
+The stream of an automation holds its changes and its ledger: one row for each due time, which ends once.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct, field
 
 from codewhale.domain import events as e
+from codewhale.domain.automations import NEVER_RAN, OPEN_OCCURRENCES, Occurrence
 from codewhale.domain.records import Item
 from codewhale.domain.tasks import OPEN_TASKS, Task
 
@@ -29,6 +31,10 @@ class _Book(Struct, kw_only=True):
     requests: dict[str, bool] = field(default_factory=dict[str, bool])
     open_turn: str | None = None
     task: Task | None = None
+    automation: str | None = None
+    deleted: bool = False
+    ledger: dict[str, Occurrence] = field(default_factory=dict[str, Occurrence])
+    due: set[str] = field(default_factory=set[str])
 
 
 def violations(events: Iterable[e.Event], *, complete: bool = True) -> list[str]:
@@ -54,6 +60,10 @@ def _check(book: _Book, event: e.Event) -> None:
     payload = event.decode()
     if isinstance(payload, e.TaskUpdated):
         _task(book, event, payload, broken)
+    elif isinstance(payload, e.AutomationUpdated):
+        _automation(book, event, payload, broken)
+    elif isinstance(payload, e.OccurrenceUpdated):
+        _occurrence(book, event, payload.occurrence, broken)
     else:
         _thread(book, event, payload, broken)
 
@@ -98,6 +108,33 @@ def _task(book: _Book, event: e.Event, payload: e.TaskUpdated, broken: _Report) 
 def _copied(book: _Book, payload: e.ThreadForked | e.ThreadUpdated) -> None:
     book.turns.update((t.id, False) for t in payload.turns)
     book.items.update((i.id, False) for i in payload.items)
+
+
+def _automation(book: _Book, event: e.Event, payload: e.AutomationUpdated, broken: _Report) -> None:
+    automation = payload.automation
+    if automation.id != event.thread_id:
+        broken(f"automation {automation.id} on the stream {event.thread_id}")
+    if (book.automation is None) != (payload.change == "created"):
+        broken(f"automation {automation.id}: {payload.change} " + ("first" if book.automation is None else "again"))
+    if book.deleted:
+        broken(f"automation {automation.id} changed after it was deleted")
+    book.automation = automation.id
+    book.deleted = payload.change == "deleted"
+
+
+def _occurrence(book: _Book, event: e.Event, after: Occurrence, broken: _Report) -> None:
+    before = book.ledger.get(after.id)
+    if after.automation_id != event.thread_id or book.automation is None:
+        broken(f"occurrence {after.id} of {after.automation_id} on the stream {event.thread_id}")
+    if before is None and after.trigger == "schedule" and after.scheduled_for in book.due:
+        broken(f"due time {after.scheduled_for} claimed twice")
+    if before is not None and before.status not in OPEN_OCCURRENCES | NEVER_RAN:
+        broken(f"occurrence {after.id} changed after it had ended")
+    if before is not None and before.status in NEVER_RAN and after.status != "queued":
+        broken(f"occurrence {after.id} is {after.status} after {before.status}")
+    if after.trigger == "schedule":
+        book.due.add(after.scheduled_for)
+    book.ledger[after.id] = after
 
 
 def _turn_started(book: _Book, payload: e.TurnStarted, broken: _Report) -> None:
