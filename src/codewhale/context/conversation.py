@@ -2,7 +2,8 @@
 
 `messages` refolds everything; `step_messages` makes the part of one step, so that a running turn can append without
 refolding. Both give the same bytes: the request prefix never changes from step to step, over resume and restart.
-Every tool call has exactly one result, whatever happened to it.
+Every tool call has exactly one result, whatever happened to it. What came before the last completed compaction is
+replaced by its detail; the items themselves stay in the log.
 """
 
 from collections.abc import Iterable
@@ -24,13 +25,17 @@ class _Turn(Struct):
 def messages(items: Iterable[Item]) -> list[Message]:
     """All messages of a thread, oldest first. `items` are in order of creation; those of a turn are together."""
     turns: dict[str, _Turn] = {}
+    found: list[Message] = []
     for item in items:
+        if item.kind == "context_compaction" and item.status == "completed" and item.detail:
+            turns.clear()
+            found = [UserMessage(text=item.detail)]
+            continue
         turn = turns.setdefault(item.turn_id, _Turn())
         if item.kind == "user_message":
             turn.said.setdefault(item.step or 0, []).append(item)
         elif item.kind in _STEP_KINDS:
             turn.steps.setdefault(item.step or 0, []).append(item)
-    found: list[Message] = []
     for turn in turns.values():
         for step in sorted(turn.steps.keys() | turn.said.keys()):
             found += step_messages(turn.steps.get(step, ()))

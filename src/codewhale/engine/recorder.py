@@ -93,6 +93,15 @@ class TurnRecorder:
             ]
         )
 
+    def begin_compaction(self) -> Ticket:
+        """`turn.started` of a turn that only compacts the context: there is no user message."""
+        return self.append_all(
+            [
+                (e.TurnStarted(turn=self.turn, manual_compaction=True), None),
+                (e.TurnLifecycle(status="in_progress"), None),
+            ]
+        )
+
     def steer(self, text: str) -> tuple[Item, Ticket]:
         """Record more input; the model sees it after the step under way."""
         self._steers += 1
@@ -118,8 +127,8 @@ class TurnRecorder:
             step=step,
         )
 
-    def open_item(self, kind: ItemKind, *, call: ToolCall | None = None) -> "OpenItem":
-        """Start an item of the present step."""
+    def open_item(self, kind: ItemKind, *, call: ToolCall | None = None, auto: bool | None = None) -> "OpenItem":
+        """Start an item of the present step. `auto` is said of compactions: did the runtime begin it by itself."""
         item = Item(
             schema_version=SCHEMA_VERSION,
             id=self.ports.ids.new("item"),
@@ -136,10 +145,10 @@ class TurnRecorder:
         self._item_ids.append(item.id)
         if call is not None:
             self._calls.add(call.id)
-        opened = OpenItem(self, item)
+        opened = OpenItem(self, item, auto)
         self._open[item.id] = opened
         tool = None if call is None else e.ToolStart(id=call.id, name=call.name, input=_input(call.arguments))
-        opened.started = self.append(e.ItemStarted(item=item, tool=tool), item_id=item.id)
+        opened.started = self.append(e.ItemStarted(item=item, tool=tool, auto=auto), item_id=item.id)
         return opened
 
     def note(self, text: str, *, kind: ItemKind = "status") -> None:
@@ -209,8 +218,10 @@ class TurnRecorder:
 class OpenItem:
     """An item that has started. Exactly one of `complete`, `fail`, `interrupt` ends it; later calls do nothing."""
 
-    def __init__(self, recorder: TurnRecorder, item: Item) -> None:
+    def __init__(self, recorder: TurnRecorder, item: Item, auto: bool | None = None) -> None:
         self.item = item
+        self._auto = auto
+        self._counts: tuple[int | None, int | None] = (None, None)
         self.started: Ticket | None = None
         self.running = False
         self._recorder = recorder
@@ -238,6 +249,10 @@ class OpenItem:
     def complete(self, detail: str | None = None, *, metadata: dict[str, object] | None = None) -> Item:
         """The item ended well; `detail` defaults to the sum of the deltas."""
         return self._end("completed", "".join(self._pieces) if detail is None else detail, metadata)
+
+    def replaced(self, *, before: int, after: int) -> None:
+        """What a compaction did: so many messages of the model's conversation became so many."""
+        self._counts = (before, after)
 
     def fail(self, detail: str, *, metadata: dict[str, object] | None = None) -> Item:
         """The item ended badly, and why."""
@@ -298,9 +313,10 @@ class OpenItem:
         payload: e.Payload
         match status:
             case "completed":
-                payload = e.ItemCompleted(item=self.item)
+                before, after = self._counts
+                payload = e.ItemCompleted(item=self.item, auto=self._auto, messages_before=before, messages_after=after)
             case "failed":
-                payload = e.ItemFailed(item=self.item)
+                payload = e.ItemFailed(item=self.item, auto=self._auto)
             case _:
                 payload = e.ItemInterrupted(item=self.item)
         self._recorder.append(payload, item_id=self.item.id)

@@ -1,5 +1,7 @@
 """One model call: its stream becomes items. The calls it asks for are returned, not run."""
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from codewhale.domain import events as e
@@ -14,8 +16,24 @@ from codewhale.domain.messages import (
     Waiting,
 )
 from codewhale.domain.records import Item, ItemKind, ToolCall, Usage
+from codewhale.domain.usage import Rate, charge
 from codewhale.engine.recorder import OpenItem, TurnRecorder
 from codewhale.llm.provider import Provider
+
+RateAt = Callable[[str], Rate | None]
+"""What the model costs at a time; None when no price is known."""
+
+
+def no_rate(moment: str) -> Rate | None:
+    """For a model whose price nobody knows."""
+    del moment
+
+
+class Caller(Struct, frozen=True, kw_only=True):
+    """The model to be called and its prices."""
+
+    provider: Provider
+    rate: RateAt
 
 
 class StepResult(Struct, frozen=True, kw_only=True):
@@ -26,43 +44,66 @@ class StepResult(Struct, frozen=True, kw_only=True):
     finish: FinishReason
 
 
-async def run_step(recorder: TurnRecorder, provider: Provider, request: ModelRequest) -> StepResult:
+Heard = TextDelta | ReasoningDelta | CallReady
+
+
+async def run_step(recorder: TurnRecorder, caller: Caller, request: ModelRequest) -> StepResult:
     """Call the model once. Raises `ProviderError`; what was said before it stays open for the recorder to close."""
     speaker = _Speaker(recorder)
     calls: list[ToolCall] = []
+
+    def hear(event: Heard) -> None:
+        match event:
+            case TextDelta():
+                speaker.say("agent_message", event.text)
+            case ReasoningDelta():
+                speaker.say("agent_reasoning", event.text)
+            case CallReady():
+                calls.append(event.call)
+
+    finish = await listen(recorder, caller, request, hear, speaker.stop)
+    return StepResult(items=tuple(speaker.items), calls=tuple(calls), finish=finish)
+
+
+async def listen(
+    recorder: TurnRecorder,
+    caller: Caller,
+    request: ModelRequest,
+    hear: Callable[[Heard], None],
+    end: Callable[[], None] = lambda: None,
+) -> FinishReason:
+    """Give what the model says to `hear`, then call `end`, and record what the call used and cost, however it ended."""
     usage: Usage | None = None
     finish: FinishReason | None = None
     began = recorder.ports.clock.monotonic()
+    rate = caller.rate(recorder.ports.clock.now())
     try:
-        async for event in provider.stream(request):
+        async for event in caller.provider.stream(request):
             match event:
-                case TextDelta():
-                    speaker.say("agent_message", event.text)
-                case ReasoningDelta():
-                    speaker.say("agent_reasoning", event.text)
-                case CallReady():
-                    calls.append(event.call)
                 case UsageReported():
                     usage = event.usage
                 case Finished():
                     finish = event.reason
                 case Waiting():
                     recorder.note(_waiting(event))
-        speaker.stop()
+                case _:
+                    hear(event)
+        end()
     finally:
         if usage is not None:
             recorder.add_usage(usage)
         recorder.append(
             e.StepCompleted(
                 step=recorder.step,
-                provider=provider.name,
+                provider=caller.provider.name,
                 model=request.model,
                 finish_reason=finish or "cut",
                 duration_ms=int((recorder.ports.clock.monotonic() - began) * 1000),
                 usage=usage,
+                charge=charge(usage, rate),
             )
         )
-    return StepResult(items=tuple(speaker.items), calls=tuple(calls), finish=finish or "unknown")
+    return finish or "unknown"
 
 
 class _Speaker:

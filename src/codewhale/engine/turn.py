@@ -18,8 +18,7 @@ from codewhale.domain.records import Item, Status, ToolCall
 from codewhale.engine.call import CallRoom, run_calls
 from codewhale.engine.middleware import LoopPolicy, LoopState, Stop
 from codewhale.engine.recorder import TurnRecorder
-from codewhale.engine.step import StepResult, run_step
-from codewhale.llm.provider import Provider
+from codewhale.engine.step import Caller, StepResult, run_step
 from codewhale.store.port import Ticket
 
 
@@ -40,7 +39,7 @@ class Steers(Struct, kw_only=True):
 class TurnSetup(Struct, frozen=True, kw_only=True):
     """Everything a turn is run with; fixed for its length."""
 
-    provider: Provider
+    caller: Caller
     model: str
     system: str
     tools: tuple[ToolSpec, ...]
@@ -65,12 +64,26 @@ class TurnEnd(Exception):
 async def run_turn(
     recorder: TurnRecorder, prepare: Prepare, steers: Steers, interrupt_reason: Callable[[], str | None]
 ) -> Ticket:
-    """Run the turn to its end and record it; the ticket is that of `turn.completed`. Cancelling the task interrupts the
-    turn. The cancellation is swallowed when `interrupt_reason` gives a reason (the turn was meant), else it goes on (the
-    runtime is going away). Raises `StoreError` when the log takes no end any more."""
-    try:
+    """Run the turn to its end and record it, as `conclude` says."""
+
+    async def work() -> None:
         setup, conversation = await prepare()
         await _steps(recorder, setup, conversation, steers)
+
+    return await conclude(recorder, work, steers, interrupt_reason)
+
+
+async def conclude(
+    recorder: TurnRecorder,
+    work: Callable[[], Awaitable[None]],
+    steers: Steers,
+    interrupt_reason: Callable[[], str | None],
+) -> Ticket:
+    """Do the work of a turn and record its end, once; the ticket is that of `turn.completed`. Cancelling the task
+    interrupts the turn. The cancellation is swallowed when `interrupt_reason` gives a reason (the turn was meant), else it
+    goes on (the runtime is going away). Raises `StoreError` when the log takes no end any more."""
+    try:
+        await work()
         return recorder.finish("completed")
     except asyncio.CancelledError:
         reason = interrupt_reason()
@@ -100,7 +113,7 @@ async def _steps(recorder: TurnRecorder, setup: TurnSetup, conversation: Convers
         conversation.messages += [said(item) for item in steers.items]
         steers.items.clear()
         recorder.begin_step(step)
-        result = await run_step(recorder, setup.provider, _request(setup, conversation))
+        result = await run_step(recorder, setup.caller, _request(setup, conversation))
         calls = _unique(result.calls, conversation.call_ids)
         items = await run_calls(recorder, setup.room, calls)
         conversation.messages += step_messages([*result.items, *items])

@@ -21,7 +21,7 @@ CAPACITY = 8
 
 
 class ActiveTurn(Struct, kw_only=True, eq=False):
-    """A turn under way. `reason` is set when somebody asked it to stop."""
+    """A turn under way. `reason` is set when somebody asked it to stop; a turn that is not `steerable` takes no input."""
 
     recorder: TurnRecorder
     posture: Posture
@@ -29,6 +29,7 @@ class ActiveTurn(Struct, kw_only=True, eq=False):
     task: asyncio.Task[None] | None = None
     reason: str | None = None
     ended: bool = False
+    steerable: bool = True
 
 
 class Resident(Struct, kw_only=True, eq=False):

@@ -5,7 +5,7 @@ reacts to `turn.completed` always finds the thread free.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,12 +19,14 @@ from codewhale.domain.records import SCHEMA_VERSION, Turn, summarize
 from codewhale.domain.requests import Answer, ApprovalDecision, ClientToolResult, RequestKind
 from codewhale.domain.text import whole_fields
 from codewhale.engine.call import CallRoom
+from codewhale.engine.compact import Focus, compact
 from codewhale.engine.client_tools import named, spec_of
 from codewhale.engine.middleware.step_limit import StepLimit
 from codewhale.engine.ports import Ports
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.requests import OpenRequest, RequestDesk
-from codewhale.engine.turn import Conversation, TurnSetup, run_turn
+from codewhale.engine.step import Caller, RateAt, no_rate
+from codewhale.engine.turn import Conversation, TurnSetup, conclude, run_turn
 from codewhale.llm.provider import Provider
 from codewhale.policy.decide import Posture
 from codewhale.policy.mode import parse_mode
@@ -38,12 +40,14 @@ from codewhale.workspace.processes import Processes
 
 
 class Model(Struct, frozen=True, kw_only=True):
-    """A model ready to be called: who serves it, under which name, and its limits."""
+    """A model ready to be called: who serves it, under which name, its limits in tokens, and what it costs when."""
 
     provider: Provider
     name: str
     max_output_tokens: int | None = None
     effort: Effort | None = None
+    window: int | None = None
+    rate: RateAt = no_rate
 
 
 ModelSource = Callable[[str, str | None], Model]
@@ -76,24 +80,54 @@ class Turns:
         prompt = given.prompt.strip()
         if not prompt:
             raise InvalidInput("prompt is required")
+        named(given.dynamic_tools or (), ENTRIES)
+        active = self._claimed(resident, given, prompt)
+        recorder = active.recorder
+        return await self._launch(
+            resident,
+            active,
+            lambda: recorder.begin(recorder.user_item(prompt, step=0)),
+            lambda: self._work(resident, active, given),
+        )
+
+    async def compact(self, resident: Resident, reason: str | None) -> StartedTurn:
+        """Begin a turn that replaces the model's conversation by a summary of it, as durable as `start`."""
+        given = TurnInput(prompt="", input_summary=summarize((reason or "").strip()) or "Manual context compaction")
+        active = self._claimed(resident, given, "")
+        active.steerable = False
+        return await self._launch(
+            resident, active, active.recorder.begin_compaction, lambda: self._compact(resident, active, given, reason)
+        )
+
+    def _claimed(self, resident: Resident, given: TurnInput, prompt: str) -> ActiveTurn:
+        """Take the thread's slot."""
         if resident.active is not None:
             raise Conflict("Thread already has an active turn")
         if self._stopping:
             raise Conflict("The runtime is shutting down")
-        named(given.dynamic_tools or (), ENTRIES)
-        recorder = TurnRecorder(self._ports, self._new_turn(resident, given, prompt))
         active = resident.active = ActiveTurn(
-            recorder=recorder, posture=_posture(resident, given, never_ask=self._defaults.never_ask)
+            recorder=TurnRecorder(self._ports, self._new_turn(resident, given, prompt)),
+            posture=_posture(resident, given, never_ask=self._defaults.never_ask),
         )
+        return active
+
+    async def _launch(
+        self,
+        resident: Resident,
+        active: ActiveTurn,
+        begin: Callable[[], Ticket],
+        work: Callable[[], Awaitable[Ticket]],
+    ) -> StartedTurn:
+        """Record the beginning and let the turn run as a task of the runtime."""
         try:
-            user_item = recorder.user_item(prompt, step=0)
-            ticket = recorder.begin(user_item)
+            ticket = begin()
         except StoreError:
             resident.active = None
             raise
+        recorder = active.recorder
         turn = recorder.turn
         resident.thread = replace(resident.thread, latest_turn_id=turn.id, updated_at=turn.created_at)
-        task = active.task = self._group.create_task(self._run(resident, active, given))
+        task = active.task = self._group.create_task(self._run(resident, active, work))
         task.add_done_callback(lambda _: self._settle(resident, active))
         started = StartedTurn(thread=resident.thread, turn=turn)
         try:
@@ -111,6 +145,8 @@ class Turns:
         active = _active(resident, turn_id)
         if active.reason is not None:
             raise Conflict(f"Turn {turn_id} is stopping")
+        if not active.steerable:
+            raise Conflict(f"Turn {turn_id} compacts the context and takes no input")
         item, ticket = active.recorder.steer(text)
         active.steers.items.append(item)
         turn = active.recorder.turn
@@ -214,10 +250,10 @@ class Turns:
             effective_provider=thread.model_provider,
         )
 
-    async def _run(self, resident: Resident, active: ActiveTurn, given: TurnInput) -> None:
+    async def _run(self, resident: Resident, active: ActiveTurn, work: Callable[[], Awaitable[Ticket]]) -> None:
         ticket: Ticket | None = None
         try:
-            ticket = await self._work(resident, active, given)
+            ticket = await work()
         except StoreError:
             resident.conversation = None
         finally:
@@ -234,15 +270,28 @@ class Turns:
 
         return await run_turn(active.recorder, prepare, active.steers, lambda: active.reason)
 
+    async def _compact(self, resident: Resident, active: ActiveTurn, given: TurnInput, reason: str | None) -> Ticket:
+        async def work() -> None:
+            conversation = await conversation_of(resident, self._ports.store, before=active.recorder.turn.id)
+            resident.conversation = None
+            model = self._model(resident, given)
+            setup = self._setup(resident, active, given)
+            await compact(active.recorder, setup, conversation.messages, Focus(window=model.window, reason=reason))
+
+        return await conclude(active.recorder, work, active.steers, lambda: active.reason)
+
+    def _model(self, resident: Resident, given: TurnInput) -> Model:
+        return self._outside.models(given.model or resident.thread.model, resident.thread.model_provider)
+
     def _setup(self, resident: Resident, active: ActiveTurn, given: TurnInput) -> TurnSetup:
         thread = resident.thread
-        model = self._outside.models(given.model or thread.model, thread.model_provider)
+        model = self._model(resident, given)
         posture = active.posture
         tools = offered(posture.mode, allow_shell=posture.allow_shell)
         files = Files(thread.workspace)
         brought = named(given.dynamic_tools or (), ENTRIES)
         return TurnSetup(
-            provider=model.provider,
+            caller=Caller(provider=model.provider, rate=model.rate),
             model=model.name,
             system=system_text(thread),
             tools=(*(spec(tool) for tool in tools), *(spec_of(name, tool) for name, tool in brought.items())),
