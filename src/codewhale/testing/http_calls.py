@@ -233,7 +233,7 @@ async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> AsyncG
     if headers.get("transfer-encoding") != "chunked":
         yield await reader.readexactly(int(headers.get("content-length", "0")))
         return
-    while size := int(await reader.readline(), 16):
+    while size := int(await reader.readuntil(b"\n"), 16):  # a lost connection is an `IncompleteReadError` here too
         yield (await reader.readexactly(size + 2))[:-2]
     await reader.readline()
 
