@@ -7,6 +7,7 @@ reads are short, synchronous and see committed events only. `testing/store_kit.p
 from collections.abc import AsyncGenerator, Generator, Sequence
 from typing import Protocol
 
+from codewhale.domain.automations import Automation, Occurrence
 from codewhale.domain.errors import StoreError
 from codewhale.domain.events import Event, NewEvent
 from codewhale.domain.records import Item, Thread, Turn
@@ -47,6 +48,28 @@ class SessionReads(Protocol):
     def list(self, filter: SessionFilter) -> list[SessionRow]: ...
 
     def get(self, thread_id: str) -> SessionRow | None: ...
+
+
+class AutomationReads(Protocol):
+    """The read models of automations and their ledger."""
+
+    def all(self) -> list[Automation]:
+        """Every automation that is not deleted, the one changed last first."""
+        ...
+
+    def occurrences(self, automation_id: str, limit: int | None) -> list[Occurrence]:
+        """Rows of the ledger, newest first; also those of a deleted automation."""
+        ...
+
+    def occurrence(self, occurrence_id: str) -> Occurrence | None: ...
+
+    def open_occurrences(self) -> list[Occurrence]:
+        """Rows whose task has not ended, oldest first."""
+        ...
+
+    def claimed(self, automation_id: str, first: str, last: str) -> list[Occurrence]:
+        """The rows of due times from `first` up to `last`, in that order."""
+        ...
 
 
 class Store(Protocol):
@@ -112,6 +135,9 @@ class Store(Protocol):
 
     @property
     def tasks(self) -> TaskReads: ...
+
+    @property
+    def automations(self) -> AutomationReads: ...
 
     def put_blob(self, content: bytes) -> str:
         """Keep a large output durably; the answer is its sha256 in hex. The same content is kept once."""

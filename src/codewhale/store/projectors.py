@@ -11,6 +11,7 @@ from codewhale.domain import events as e
 from codewhale.domain.fold import fold
 from codewhale.domain.records import OPEN_STATUSES, Item, Thread, Turn, summarize
 from codewhale.domain.views import PREVIEW_LIMIT, TITLE_LIMIT
+from codewhale.store.automations import project_automation, project_occurrence
 from codewhale.store.failures import Refused
 from codewhale.store.sessions import (
     session_begun,
@@ -49,6 +50,10 @@ def project(db: Sql, seq: int, event: e.NewEvent) -> None:
             _thread_changed(db, payload.thread)
         case e.TaskUpdated():
             project_task(db, event, payload)
+        case e.AutomationUpdated():
+            project_automation(db, event, payload)
+        case e.OccurrenceUpdated():
+            project_occurrence(db, event, payload)
         case _:
             _request(db, seq, event)
 

@@ -128,6 +128,30 @@ MIGRATIONS: tuple[str, ...] = (
         deleted INTEGER NOT NULL
     ) STRICT;
     """,
+    """
+    CREATE TABLE automations (
+        position INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        updated_at TEXT NOT NULL,
+        deleted INTEGER NOT NULL DEFAULT 0,
+        record BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE occurrences (
+        position INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        automation_id TEXT NOT NULL REFERENCES automations (id),
+        scheduled_for TEXT NOT NULL,
+        by_hand INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        record BLOB NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX occurrences_once ON occurrences (automation_id, scheduled_for) WHERE by_hand = 0;
+    CREATE INDEX occurrences_newest ON occurrences (automation_id, created_at);
+    CREATE INDEX occurrences_open ON occurrences (position)
+        WHERE status IN ('queued', 'running', 'blocked_on_approval');
+    """,
 )
 
 FILLS: dict[int, Callable[[Sql], None]] = {3: sessions.fill}

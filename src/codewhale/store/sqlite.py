@@ -20,6 +20,7 @@ from codewhale.domain.ports import Clock
 from codewhale.domain.records import Item, Thread, Turn
 from codewhale.domain.requests import Request
 from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
+from codewhale.store.automations import AutomationReader
 from codewhale.store.blobs import Blobs, MemoryBlobs
 from codewhale.store.failures import translated
 from codewhale.store.feed import Feed
@@ -64,6 +65,7 @@ class SqliteStore:
         self._reader = Reader(self._reading, guard if self._reading is self._writing else RLock())
         self._sessions = SessionReader(self._reader.transaction)
         self._tasks = TaskReader(self._reader.transaction)
+        self._automations = AutomationReader(self._reader.transaction)
         self._feed = Feed(self._reader.last_seq(), max_events=TAIL_EVENTS)
         self._writer = Writer(self._writing, guard, self._feed)
 
@@ -161,6 +163,10 @@ class SqliteStore:
     @property
     def tasks(self) -> TaskReader:
         return self._tasks
+
+    @property
+    def automations(self) -> AutomationReader:
+        return self._automations
 
     def put_blob(self, content: bytes) -> str:
         return self._blobs.put(content if self._redact is None else self._redact(content))
