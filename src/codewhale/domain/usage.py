@@ -4,6 +4,7 @@ Money is US dollars, prices are dollars per million tokens. Reasoning tokens are
 charged twice. A price that nobody knows is said to be unknown, never guessed.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
@@ -26,6 +27,10 @@ class Rate(Struct, frozen=True, kw_only=True):
     output: float
     valid_from: str
     source: str
+
+
+RateAt = Callable[[str], Rate | None]
+"""(time as records write it) to the rate of one model then; None when no price is known."""
 
 
 class Charge(Struct, frozen=True, kw_only=True):

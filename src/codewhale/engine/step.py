@@ -16,12 +16,9 @@ from codewhale.domain.messages import (
     Waiting,
 )
 from codewhale.domain.records import Item, ItemKind, ToolCall, Usage
-from codewhale.domain.usage import Rate, charge
+from codewhale.domain.usage import Rate, RateAt, charge
 from codewhale.engine.recorder import OpenItem, TurnRecorder
 from codewhale.llm.provider import Provider
-
-RateAt = Callable[[str], Rate | None]
-"""What the model costs at a time; None when no price is known."""
 
 
 def no_rate(moment: str) -> Rate | None:

@@ -10,22 +10,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from codewhale.context.system import system_text
 from codewhale.domain import events as e
 from codewhale.domain.commands import StartedTurn, TurnInput
 from codewhale.domain.errors import Conflict, InvalidInput, NotFound, StoreError
 from codewhale.domain.messages import Effort, UserMessage
-from codewhale.domain.records import SCHEMA_VERSION, Turn, summarize
+from codewhale.domain.records import SCHEMA_VERSION, Thread, Turn, summarize
 from codewhale.domain.requests import Answer, ApprovalDecision, ClientToolResult, RequestKind
 from codewhale.domain.text import whole_fields
-from codewhale.engine.call import CallRoom
+from codewhale.domain.usage import RateAt
+from codewhale.engine.client_tools import named
 from codewhale.engine.compact import Focus, compact
-from codewhale.engine.client_tools import named, spec_of
-from codewhale.engine.middleware.step_limit import StepLimit
 from codewhale.engine.ports import Ports
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.requests import OpenRequest, RequestDesk
-from codewhale.engine.step import Caller, RateAt, no_rate
+from codewhale.engine.step import no_rate
 from codewhale.engine.turn import Conversation, TurnSetup, conclude, run_turn
 from codewhale.llm.provider import Provider
 from codewhale.policy.decide import Posture
@@ -33,9 +31,7 @@ from codewhale.policy.mode import parse_mode
 from codewhale.runtime.residents import ActiveTurn, Resident, Residents, conversation_of
 from codewhale.runtime.threads import Defaults
 from codewhale.store.port import Ticket
-from codewhale.tools.registry import ENTRIES, offered
-from codewhale.tools.schema import spec
-from codewhale.workspace.files import Files
+from codewhale.tools.registry import ENTRIES
 from codewhale.workspace.processes import Processes
 
 
@@ -263,7 +259,7 @@ class Turns:
 
     async def _work(self, resident: Resident, active: ActiveTurn, given: TurnInput) -> Ticket:
         async def prepare() -> tuple[TurnSetup, Conversation]:
-            setup = self._setup(resident, active, given)
+            setup, _ = self._setup(resident, active, given)
             conversation = await conversation_of(resident, self._ports.store, before=active.recorder.turn.id)
             conversation.messages.append(UserMessage(text=given.prompt.strip()))
             return setup, conversation
@@ -274,39 +270,23 @@ class Turns:
         async def work() -> None:
             conversation = await conversation_of(resident, self._ports.store, before=active.recorder.turn.id)
             resident.conversation = None
-            model = self._model(resident, given)
-            setup = self._setup(resident, active, given)
+            setup, model = self._setup(resident, active, given)
             await compact(active.recorder, setup, conversation.messages, Focus(window=model.window, reason=reason))
 
         return await conclude(active.recorder, work, active.steers, lambda: active.reason)
 
-    def _model(self, resident: Resident, given: TurnInput) -> Model:
-        return self._outside.models(given.model or resident.thread.model, resident.thread.model_provider)
-
-    def _setup(self, resident: Resident, active: ActiveTurn, given: TurnInput) -> TurnSetup:
+    def _setup(self, resident: Resident, active: ActiveTurn, given: TurnInput) -> tuple[TurnSetup, Model]:
         thread = resident.thread
-        model = self._model(resident, given)
-        posture = active.posture
-        tools = offered(posture.mode, allow_shell=posture.allow_shell)
-        files = Files(thread.workspace)
-        brought = named(given.dynamic_tools or (), ENTRIES)
-        return TurnSetup(
-            caller=Caller(provider=model.provider, rate=model.rate),
-            model=model.name,
-            system=system_text(thread),
-            tools=(*(spec(tool) for tool in tools), *(spec_of(name, tool) for name, tool in brought.items())),
-            room=CallRoom(
-                files=files,
-                processes=self._outside.processes,
-                offered=frozenset(tool.name for tool in tools),
-                posture=lambda: active.posture,
-                desk=self._desk,
-                client_tools=brought,
-            ),
-            policies=(StepLimit(given.max_steps or self._defaults.max_steps),),
-            max_output_tokens=model.max_output_tokens,
-            effort=model.effort,
+        model = self._outside.models(given.model or thread.model, thread.model_provider)
+        room = CallRoom(
+            files=Files(thread.workspace),
+            processes=self._outside.processes,
+            offered=frozenset(tool.name for tool in _offered(active)),
+            posture=lambda: active.posture,
+            desk=self._desk,
+            client_tools=named(given.dynamic_tools or (), ENTRIES),
         )
+        return _setup(thread, model, room, active, max_steps=given.max_steps or self._defaults.max_steps), model
 
     def _release(self, resident: Resident, active: ActiveTurn, ticket: Ticket | None) -> None:
         if active.ended:
@@ -338,6 +318,25 @@ class Turns:
             resident.conversation = (
                 None  # the log tells its followers itself; here only memory must not run ahead of it
             )
+
+
+def _offered(active: ActiveTurn) -> tuple[Tool, ...]:
+    return tuple(offered(active.posture.mode, allow_shell=active.posture.allow_shell))
+
+
+def _setup(thread: Thread, model: Model, room: CallRoom, active: ActiveTurn, *, max_steps: int) -> TurnSetup:
+    ours = (spec(tool) for tool in _offered(active))
+    brought = (spec_of(name, tool) for name, tool in room.client_tools.items())
+    return TurnSetup(
+        caller=Caller(provider=model.provider, rate=model.rate),
+        model=model.name,
+        system=system_text(thread),
+        tools=(*ours, *brought),
+        room=room,
+        policies=(StepLimit(max_steps),),
+        max_output_tokens=model.max_output_tokens,
+        effort=model.effort,
+    )
 
 
 def _stop(active: ActiveTurn, reason: str) -> None:

@@ -8,23 +8,19 @@ before ours. A model without an entry has no known price: nothing is ever guesse
 import os
 import time
 import tomllib
-from collections.abc import Callable
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from codewhale.domain.errors import ConfigError
-from codewhale.domain.usage import Rate
+from codewhale.domain.usage import Rate, RateAt
 from codewhale.llm.profiles import fits
 
 Dollars = Annotated[float, Meta(ge=0, le=100_000)]
 Hour = Annotated[int, Meta(ge=0, le=24)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
-
-RateAt = Callable[[str], Rate | None]
-"""(time as records write it) to the rate of one model then; None when no price is known."""
 
 _WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HERE = os.path.dirname(os.path.abspath(__file__))
