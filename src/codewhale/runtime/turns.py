@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from codewhale.context.system import system_text
 from codewhale.domain import events as e
 from codewhale.domain.commands import StartedTurn, TurnInput
 from codewhale.domain.errors import Conflict, InvalidInput, NotFound, StoreError
@@ -18,12 +19,14 @@ from codewhale.domain.records import SCHEMA_VERSION, Thread, Turn, summarize
 from codewhale.domain.requests import Answer, ApprovalDecision, ClientToolResult, RequestKind
 from codewhale.domain.text import whole_fields
 from codewhale.domain.usage import RateAt
-from codewhale.engine.client_tools import named
+from codewhale.engine.call import CallRoom
+from codewhale.engine.client_tools import named, spec_of
 from codewhale.engine.compact import Focus, compact
+from codewhale.engine.middleware.step_limit import StepLimit
 from codewhale.engine.ports import Ports
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.requests import OpenRequest, RequestDesk
-from codewhale.engine.step import no_rate
+from codewhale.engine.step import Caller, no_rate
 from codewhale.engine.turn import Conversation, TurnSetup, conclude, run_turn
 from codewhale.llm.provider import Provider
 from codewhale.policy.decide import Posture
@@ -31,7 +34,10 @@ from codewhale.policy.mode import parse_mode
 from codewhale.runtime.residents import ActiveTurn, Resident, Residents, conversation_of
 from codewhale.runtime.threads import Defaults
 from codewhale.store.port import Ticket
-from codewhale.tools.registry import ENTRIES
+from codewhale.tools.registry import ENTRIES, offered
+from codewhale.tools.schema import spec
+from codewhale.tools.tool import Tool
+from codewhale.workspace.files import Files
 from codewhale.workspace.processes import Processes
 
 
