@@ -117,7 +117,7 @@ async def test_without_anybody_to_ask_a_gated_call_is_denied_at_once(
     async with play(GATED) as (client, stage):
         code, out, err = await driven(client, run_of(stage, deny="no terminal; allow with --auto"), capfd)
     assert (code, out) == (0, "I write it.\nDone.\n")
-    assert "? write_file wants to run" in err
+    assert "? Write new.txt (3 characters)  [write_file]" in err
     assert "denied: no terminal; allow with --auto" in err
     assert not (tmp_path / "new.txt").exists()
 
@@ -128,7 +128,7 @@ async def test_what_the_thread_allows_is_not_asked(
     async with play(GATED) as (client, stage):
         allowed = msgspec.structs.replace(run_of(stage), turn=TurnInput(prompt="go", auto_approve=True))
         code, _, err = await driven(client, allowed, capfd)
-    assert (code, "wants to run" in err) == (0, False)
+    assert (code, "? Write" in err) == (0, False)
     assert (tmp_path / "new.txt").read_text() == "hi\n"
 
 

@@ -60,6 +60,15 @@ def test_text_shows_the_answer_as_it_comes_and_one_line_per_tool(script: TurnScr
     ]
 
 
+def test_a_commands_output_is_shown_by_its_last_lines(script: TurnScript) -> None:
+    start = e.ToolStart(id="call_1", name="exec_shell", input={"command": "make"})
+    output = "\n".join(f"line {n}" for n in range(1, 13))
+    script.add(e.ItemStarted(item=made_item("i1", "command_execution", "in_progress"), tool=start), "i1")
+    script.add(e.ItemCompleted(item=made_item("i1", "command_execution", "completed", output)), "i1")
+    shown = "\n".join(["  … 4 more lines", *(f"  line {n}" for n in range(5, 13))])
+    assert texts(script) == [Piece("note", "→ exec_shell  make"), Piece("note", shown)]
+
+
 def test_stream_json_has_one_object_per_thing(script: TurnScript) -> None:
     assert lines(work(script)) == [
         {"type": "content", "content": "Let me"},

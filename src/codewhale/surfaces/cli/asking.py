@@ -66,12 +66,12 @@ class Desk:
 
     async def _approval(self, request: e.ApprovalRequired) -> None:
         description = request.description if request.description != request.tool_name else ""
-        line = f"? {request.tool_name} wants to run" + (f": {description}" if description else "")
+        line = f"? {description}  [{request.tool_name}]" if description else f"? {request.tool_name}"
         if self._deny is not None:
             self._terminal.show([Piece("problem", f"{line}\n  denied: {self._deny}")])
             await self._client.decide(request.id, "deny")
             return
-        shown = preview(request.input)
+        shown = preview(request.input, said=description)
         self._terminal.show([Piece("note", line), *([Piece("note", shown)] if shown else [])])
         if self._allow is not None:
             self._terminal.show([Piece("note", f"  allowed: {self._allow}")])

@@ -17,6 +17,7 @@ FAILED = 1
 LINE_LIMIT = 160
 DIFF_LINES = 200
 ERROR_LINES = 8
+OUTPUT_LINES = 8
 _TOOLS = frozenset({"tool_call", "file_change", "command_execution"})
 _TELLING = ("command", "path", "pattern", "query", "explanation", "file_path")
 
@@ -144,10 +145,19 @@ def _answer_end(progress: Progress, item: Item) -> list[Piece]:
 
 def _tool_end(item: Item) -> list[Piece]:
     diff = (item.metadata or {}).get("diff")
+    if item.status == "completed" and isinstance(diff, str) and diff:
+        return [Piece("note", _indented(diff, DIFF_LINES))]
     if item.status == "completed":
-        return [Piece("note", _indented(diff, DIFF_LINES))] if isinstance(diff, str) and diff else []
+        return [Piece("note", _tail(item.detail or ""))] if item.kind == "command_execution" else []
     word = "failed" if item.status == "failed" else "interrupted"
     return [Piece("problem", f"  {word}: {_indented(item.detail or item.summary, ERROR_LINES).lstrip()}")]
+
+
+def _tail(output: str) -> str:
+    lines = output.rstrip("\n").split("\n")
+    above = len(lines) - OUTPUT_LINES
+    shown = [f"… {above} more lines", *lines[-OUTPUT_LINES:]] if above > 0 else lines
+    return "\n".join("  " + line for line in shown)
 
 
 def _turn_end(progress: Progress, turn: Turn) -> list[Piece]:

@@ -8,14 +8,16 @@ _ADDED = ("replace", "new", "new_string", "new_text", "content")
 _WHOLE = ("patch", "diff", "command")
 
 
-def preview(given: object) -> str:
-    """The command, the patch, or the text before and after as a diff; empty when the description says it all."""
+def preview(given: object, *, said: str = "") -> str:
+    """The command, the patch, or the text before and after as a diff; empty when `said` has it all."""
     if not isinstance(given, dict):
         return ""
     fields = cast("dict[str, object]", given)
     lines: list[str] = []
     for name in _WHOLE:
-        lines += _lines(fields.get(name), "")
+        whole = fields.get(name)
+        if not (isinstance(whole, str) and whole.strip() in said):
+            lines += _lines(whole, "")
     for name in _REMOVED:
         lines += _lines(fields.get(name), "- ")
     for name in _ADDED:

@@ -1,0 +1,5 @@
+"""`python -m codewhale` is `codewhale`."""
+
+from codewhale.surfaces.cli.main import entry
+
+entry()
