@@ -19,6 +19,7 @@ from codewhale.config.keys import FileKeys
 from codewhale.domain.events import INTERNAL, PAYLOADS
 from codewhale.surfaces.cli.commands import COMMANDS, GLOBAL_OPTIONS
 from codewhale.surfaces.cli.parser import command_parser
+from codewhale.surfaces.http.openapi import answers_of
 from codewhale.surfaces.http.routes import ENDPOINTS
 from codewhale.tools.registry import offered
 from codewhale.tools.schema import spec
@@ -107,7 +108,7 @@ def routes() -> str:
         (
             f"`{e.method} {e.path}`",
             e.doc,
-            f"{e.status} {'event stream' if e.stream else _type(e.answer)}".strip(),
+            f"{e.status} {'event stream' if e.stream else ' or '.join(_type(kind) for kind in answers_of(e))}".strip(),
             {"public": "no", "token": "yes", "query_token": "yes, also `?token=`"}[e.access],
         )
         for e in ENDPOINTS

@@ -5,24 +5,30 @@ of `domain/errors.py` in both: `NotFound`, `Conflict`, `InvalidInput`, `StoreErr
 """
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from codewhale.domain.commands import NewThread, StartedTurn, ThreadPatch, TurnInput
 from codewhale.domain.events import Event
 from codewhale.domain.records import Thread, Turn
 from codewhale.domain.requests import Answer, ApprovalDecision, ClientToolResult
 from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
-from codewhale.runtime.client_sessions import RewindClient, SessionsClient
+
+if TYPE_CHECKING:  # their shapes are not needed to start
+    from codewhale.runtime.client_sessions import RewindClient, SessionsClient
+    from codewhale.runtime.client_tasks import TaskClient
 
 
 class Client(Protocol):
     """Commands and queries over threads. Whatever a command returns is durable when it returns."""
 
     @property
-    def sessions(self) -> SessionsClient: ...
+    def sessions(self) -> "SessionsClient": ...
 
     @property
-    def rewinds(self) -> RewindClient: ...
+    def rewinds(self) -> "RewindClient": ...
+
+    @property
+    def tasks(self) -> "TaskClient": ...
 
     async def create_thread(self, new: NewThread) -> Thread: ...
 

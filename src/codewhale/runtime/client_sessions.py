@@ -1,6 +1,6 @@
 """The sessions and rewinds of `runtime.client.Client`, apart so that each family stays small. Errors as there."""
 
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from msgspec import Struct
 
@@ -68,6 +68,6 @@ class RewindClient(Protocol):
         """Undo, then say the same again (or `prompt`) in the new thread."""
         ...
 
-    async def patch_undo(self, thread_id: str, depth: int) -> None:
+    async def patch_undo(self, thread_id: str, depth: int) -> NoReturn:
         """Undo with the files too: `NotAvailable`, after the same checks."""
         ...

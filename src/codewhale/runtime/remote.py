@@ -20,6 +20,7 @@ from codewhale.domain.errors import (
     ConfigError,
     Conflict,
     InvalidInput,
+    NotAvailable,
     NotFound,
     ProviderError,
     StoreError,
@@ -37,6 +38,7 @@ from codewhale.llm.transport.direct import DirectTransport
 from codewhale.llm.transport.port import HttpRequest, HttpResponse, Transport
 from codewhale.llm.transport.url import parse_url
 from codewhale.runtime.owner import Owner
+from codewhale.runtime.remote_sessions import RemoteRewinds, RemoteSessions
 
 T = TypeVar("T")
 
@@ -114,6 +116,8 @@ class RemoteClient:
         self._url = parse_url(url)
         self._transport = transport
         self._headers = (("authorization", f"Bearer {token}"),) if token else ()
+        self.sessions = RemoteSessions(self._ask)
+        self.rewinds = RemoteRewinds(self._ask)
 
     async def create_thread(self, new: NewThread) -> Thread:
         return await self._ask("POST", "/v1/threads", Thread, _given(new))
@@ -257,6 +261,7 @@ _BY_STATUS: dict[int, type[CodewhaleError]] = {
     400: InvalidInput,
     404: NotFound,
     409: Conflict,
+    501: NotAvailable,
     413: InvalidInput,
     422: InvalidInput,
     503: StoreUnwritable,

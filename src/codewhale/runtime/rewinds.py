@@ -5,6 +5,7 @@ Everything that can be refused is refused before anything is recorded, so that a
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import NoReturn
 
 from codewhale.domain import events as e
 from codewhale.domain.commands import StartedTurn, TurnInput
@@ -45,7 +46,7 @@ class Rewinds:
         thread = await self._fork(source, cut, depth)
         return await self._start_turn(thread.id, TurnInput(prompt=text))
 
-    async def patch_undo(self, thread_id: str, depth: int) -> None:
+    async def patch_undo(self, thread_id: str, depth: int) -> NoReturn:
         await self._cut(thread_id, depth)
         raise NotAvailable(NO_SNAPSHOTS)
 

@@ -6,6 +6,7 @@ group that the runtime was given. A log that failed (a full disk) is opened agai
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -22,12 +23,15 @@ from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
 from codewhale.engine.ports import Ports
 from codewhale.engine.recover import closing_events
 from codewhale.runtime.copies import forked
+from codewhale.runtime.idempotency import Idempotency
 from codewhale.runtime.residents import Resident, Residents
-from codewhale.runtime.rewinds import Rewinds
-from codewhale.runtime.sessions import Sessions
 from codewhale.runtime.threads import Defaults, new_thread, patched, wanted
 from codewhale.runtime.turns import Outside, Turns
 from codewhale.store.port import Store, Ticket
+
+if TYPE_CHECKING:
+    from codewhale.runtime.client_sessions import RewindClient, SessionsClient
+    from codewhale.runtime.tasks import RuntimeTasks
 
 READ_BATCH = 256
 
@@ -40,20 +44,35 @@ class Runtime:
         self._defaults = defaults
         self._residents = Residents(ports.store)
         self._turns = Turns(ports, defaults, outside, self._residents, group)
-        self._sessions = Sessions(ports, defaults, self._residents, self._heal)
-        self._rewinds = Rewinds(ports, self._residents, self._heal, self.start_turn)
+        self._outside = outside
+        self._group = group
+        self._tasks: RuntimeTasks | None = None
         self._healing = asyncio.Lock()
         self._broken = False
+        self.idempotency = Idempotency(ports.store.receipts, ports.clock, self._heal)
 
     @property
-    def sessions(self) -> Sessions:
+    def sessions(self) -> "SessionsClient":
         """The threads seen as sessions."""
-        return self._sessions
+        from codewhale.runtime.sessions import Sessions  # noqa: PLC0415 - start-up: a command line asks for none
+
+        return Sessions(self._ports, self._defaults, self._residents, self._heal)
 
     @property
-    def rewinds(self) -> Rewinds:
+    def rewinds(self) -> "RewindClient":
         """Ways back."""
-        return self._rewinds
+        from codewhale.runtime.rewinds import Rewinds  # noqa: PLC0415 - start-up: a command line asks for none
+
+        return Rewinds(self._ports, self._residents, self._heal, self.start_turn)
+
+    @property
+    def tasks(self) -> "RuntimeTasks":
+        """Background tasks; they run once told to `start`."""
+        if self._tasks is None:
+            from codewhale.runtime.tasks import open_tasks  # noqa: PLC0415 - start-up: most command lines have none
+
+            self._tasks = open_tasks(self, self._ports, self._outside.waiter, self._group, self._heal)
+        return self._tasks
 
     @property
     def defaults(self) -> Defaults:
@@ -158,12 +177,16 @@ class Runtime:
             closing = closing_events(fold(_all_events(self._ports.store, thread_id)), self._ports.clock)
             if closing:
                 last = self._ports.store.append(closing)
+        if self._ports.store.tasks.open():
+            last = self.tasks.recover() or last
         if last is not None:
             await last
         return threads
 
     def stop(self, reason: str = "The runtime is shutting down.") -> None:
-        """Interrupt all turns and start no more. The task group ends when they have."""
+        """Interrupt all turns and start no more, tasks neither. The task group ends when they have."""
+        if self._tasks is not None:
+            self._tasks.stop()
         self._turns.stop_all(reason)
 
     async def _heal(self) -> None:

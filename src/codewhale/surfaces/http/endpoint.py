@@ -11,6 +11,8 @@ B = TypeVar("B")
 Access = Literal["public", "token", "query_token"]
 ParamKind = Literal["uint", "flag", "text"]
 StreamKind = Literal["events", "oneshot"]
+Replay = Callable[[Call, bytes], Stream]
+"""Makes a stream again from its `Stream.receipt`, for a request that was carried out before."""
 
 
 class Param(Struct, frozen=True):
@@ -22,12 +24,13 @@ class Param(Struct, frozen=True):
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """One method of one path. `answer` is the type of a success's JSON; `errors` lists the statuses beyond the guard's.
+    """One method of one path. `answer` is the type of a success's JSON (a tuple: one of these; None: there is no body);
+    `errors` lists the statuses beyond the guard's.
 
     `access` `query_token` also accepts `?token=` (browsers' EventSource cannot send headers).
     """
 
-    method: Literal["GET", "POST", "PATCH"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     name: str
     doc: str
@@ -39,6 +42,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     params: tuple[Param, ...] = ()
     access: Access = "token"
     errors: tuple[int, ...] = ()
+    replay: Replay | None = None
 
 
 class Spec(Struct, frozen=True, kw_only=True):
@@ -51,6 +55,7 @@ class Spec(Struct, frozen=True, kw_only=True):
     params: tuple[Param, ...] = ()
     access: Access = "token"
     errors: tuple[int, ...] = ()
+    replay: Replay | None = None
 
 
 def get(path: str, run: Callable[[Call], Awaitable[Reply | Stream]], spec: Spec) -> Endpoint:
@@ -63,8 +68,13 @@ def post(path: str, run: Callable[[Call], Awaitable[Reply | Stream]], spec: Spec
     return _endpoint("POST", path, run, spec)
 
 
+def delete(path: str, run: Callable[[Call], Awaitable[Reply | Stream]], spec: Spec) -> Endpoint:
+    """An endpoint that takes something away and takes no body."""
+    return _endpoint("DELETE", path, run, spec)
+
+
 def with_body(
-    method: Literal["POST", "PATCH"],
+    method: Literal["POST", "PUT", "PATCH"],
     path: str,
     body: type[B],
     run: Callable[[Call, B], Awaitable[Reply | Stream]],
@@ -84,11 +94,12 @@ def with_body(
         params=spec.params,
         access=spec.access,
         errors=spec.errors,
+        replay=spec.replay,
     )
 
 
 def _endpoint(
-    method: Literal["GET", "POST"], path: str, run: Callable[[Call], Awaitable[Reply | Stream]], spec: Spec
+    method: Literal["GET", "POST", "DELETE"], path: str, run: Callable[[Call], Awaitable[Reply | Stream]], spec: Spec
 ) -> Endpoint:
     async def without_body(call: Call, _: None) -> Reply | Stream:
         return await run(call)
@@ -105,6 +116,7 @@ def _endpoint(
         params=spec.params,
         access=spec.access,
         errors=spec.errors,
+        replay=spec.replay,
     )
 
 

@@ -61,13 +61,16 @@ class Reply(Struct, frozen=True, kw_only=True):
     status: int = 200
     body: bytes = b""
     content_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class Stream(Struct, frozen=True, kw_only=True):
-    """An answer that goes on: the presenter's frames of the batches, until it is finished or the reader leaves."""
+    """An answer that goes on: the presenter's frames of the batches, until it is finished or the reader leaves. `receipt` is
+    what the endpoint's `replay` makes the same stream from."""
 
     batches: AsyncGenerator[list[Event], None]
     presenter: Presenter
+    receipt: bytes | None = None
 
 
 class Call(Struct, kw_only=True):
@@ -160,7 +163,9 @@ def _query_value(name: str, kind: str, value: str) -> str | int | bool:
 
 async def send_reply(send: Send, reply: Reply, extra: Headers = ()) -> None:
     """Send a whole answer."""
-    headers = [*SAFETY_HEADERS, (b"content-length", str(len(reply.body)).encode()), *extra]
+    headers = [*SAFETY_HEADERS, *reply.headers, *extra]
+    if reply.status != 204:  # which has no body and must not give a length
+        headers.append((b"content-length", str(len(reply.body)).encode()))
     if reply.body:
         headers.append((b"content-type", reply.content_type))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

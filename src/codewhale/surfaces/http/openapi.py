@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 text of the surface, generated from the endpoint table and the types. Never imported at start-up."""
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -8,7 +8,8 @@ from codewhale.domain import events as e
 from codewhale.surfaces.http import oneshot
 from codewhale.surfaces.http.endpoint import Endpoint, Param
 from codewhale.surfaces.http.errors import ErrorBody
-from codewhale.surfaces.http.present import Fork
+from codewhale.surfaces.http.idempotency import PATTERN
+from codewhale.surfaces.http.present import Fork, Update
 from codewhale.surfaces.http.routes import ENDPOINTS
 
 Json = dict[str, Any]
@@ -23,7 +24,7 @@ MEANING = {
     403: "Requests from this origin are refused.",
     404: "There is no such thing.",
     408: "The body did not arrive in time.",
-    409: "Not possible in the present state.",
+    409: "Not possible in the present state, or the idempotency key stands for another request, or for one in progress.",
     413: "The body is too large.",
     414: "The request target is too long.",
     415: "The body is not declared as JSON.",
@@ -32,6 +33,7 @@ MEANING = {
     429: "Too many requests with a wrong token.",
     431: "The headers are too many or too large.",
     500: "The server failed.",
+    501: "Part of the contract that this server cannot do yet.",
     503: "Nothing was recorded (the disk is full or read-only) or there are too many connections; try again later.",
 }
 STREAM_EVENTS: dict[str, type[msgspec.Struct]] = {
@@ -49,13 +51,23 @@ STREAM_EVENTS: dict[str, type[msgspec.Struct]] = {
 """Every event of `POST /v1/stream` and its data."""
 
 
+_IDEMPOTENCY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same request with the same key is carried out once and answered alike for 24 hours.",
+    "schema": {"type": "string", "pattern": f"^{PATTERN}$"},
+}
+
+
 def document(version: str, endpoints: tuple[Endpoint, ...] = ENDPOINTS) -> Json:
     """The whole description as a JSON value."""
     published: dict[str, type[Any]] = {name: kind for name, kind in e.PAYLOADS.items() if name not in e.INTERNAL}
     published[e.ThreadForked.WIRE] = Fork
+    published[e.ThreadUpdated.WIRE] = Update
     kinds: list[Any] = [ErrorBody, *published.values(), *STREAM_EVENTS.values()]
     for endpoint in endpoints:
-        kinds += [kind for kind in (endpoint.body, endpoint.answer) if kind is not None]
+        kinds += [kind for kind in (endpoint.body, *answers_of(endpoint)) if kind is not None]
     schemas, components = msgspec.json.schema_components(kinds, ref_template=REF, schema_hook=_anything)
     by_kind = {id(kind): schema for kind, schema in zip(kinds, schemas, strict=True)}
     paths: dict[str, Json] = {}
@@ -89,6 +101,8 @@ def _operation(endpoint: Endpoint, by_kind: dict[int, Json]) -> Json:
     parameters += [_query_parameter(param) for param in endpoint.params]
     if endpoint.stream == "events":
         parameters.append({"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}})
+    if endpoint.method == "POST":
+        parameters.append(_IDEMPOTENCY)
     if parameters:
         operation["parameters"] = parameters
     if endpoint.body is not None:
@@ -108,10 +122,11 @@ def _security(endpoint: Endpoint) -> list[Json]:
 
 
 def _success(endpoint: Endpoint, by_kind: dict[int, Json]) -> Json:
-    if endpoint.stream is None and endpoint.answer is None:
-        return {"description": "Success; no body."}
     if endpoint.stream is None:
-        content = {"application/json": {"schema": by_kind[id(endpoint.answer)]}}
+        answers = [by_kind[id(kind)] for kind in answers_of(endpoint)]
+        if not answers:
+            return {"description": "Success; there is no body."}
+        content = {"application/json": {"schema": answers[0] if len(answers) == 1 else {"anyOf": answers}}}
         return {"description": "Success.", "content": content}
     if endpoint.stream == "events":
         schema: Json = {"$ref": REF.format(name="Event")}
@@ -123,12 +138,22 @@ def _success(endpoint: Endpoint, by_kind: dict[int, Json]) -> Json:
     return {"description": described, "content": {"text/event-stream": {"schema": schema}}}
 
 
+def answers_of(endpoint: Endpoint) -> tuple[Any, ...]:
+    """The types of a success's JSON: none, one, or one of several."""
+    answer: Any = endpoint.answer
+    if isinstance(answer, tuple):
+        return cast("tuple[Any, ...]", answer)
+    return () if answer is None else (answer,)
+
+
 def _refusals(endpoint: Endpoint) -> dict[str, Json]:
     statuses = {*ALWAYS, *endpoint.errors}
     if endpoint.access != "public":
         statuses.update(TOKEN_ERRORS)
     if endpoint.body is not None:
         statuses.update(BODY_ERRORS)
+    if endpoint.method == "POST":
+        statuses.add(409)
     body = {"application/json": {"schema": {"$ref": REF.format(name="ErrorBody")}}}
     return {str(status): {"description": MEANING[status], "content": body} for status in sorted(statuses)}
 

@@ -1,7 +1,7 @@
 """Events and read models in the words of the published contract (runtime-contract §3). Pure; no I/O.
 
-Payload bytes are passed through as they are in the log; only `thread.forked`, which carries copied history for our own
-fold, is cut down to the contract's fields.
+Payload bytes are passed through as they are in the log; only `thread.forked` and `thread.updated`, which may carry copied
+history for our own fold, are cut down to the contract's fields.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from codewhale.domain.events import INTERNAL, Event, ThreadForked
+from codewhale.domain.events import INTERNAL, Event, ThreadForked, ThreadUpdated
 from codewhale.domain.records import Thread
 from codewhale.domain.views import ThreadSnapshot
 from codewhale.surfaces.http import wire
@@ -29,7 +29,18 @@ class Fork(Struct, frozen=True, kw_only=True, omit_defaults=True):
     dropped_turn_id: str | None = None
 
 
-_FORK = msgspec.json.Decoder(Fork)
+class Update(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The payload of `thread.updated` as clients see it."""
+
+    thread: Thread
+    changes: dict[str, object] | None = None
+    reason: str | None = None
+
+
+_CUT: dict[str, "msgspec.json.Decoder[Fork] | msgspec.json.Decoder[Update]"] = {
+    ThreadForked.WIRE: msgspec.json.Decoder(Fork),
+    ThreadUpdated.WIRE: msgspec.json.Decoder(Update),
+}
 
 
 def sse(event: str, payload: bytes) -> bytes:
@@ -39,9 +50,8 @@ def sse(event: str, payload: bytes) -> bytes:
 
 def published(payload: msgspec.Raw, event: str) -> msgspec.Raw:
     """The payload as clients see it."""
-    if event == ThreadForked.WIRE:
-        return msgspec.Raw(_encode(_FORK.decode(payload)))
-    return payload
+    cut = _CUT.get(event)
+    return payload if cut is None else msgspec.Raw(_encode(cut.decode(payload)))
 
 
 class Envelopes:
@@ -66,7 +76,7 @@ class Envelopes:
             seq = event.seq
             if name in INTERNAL or seq <= self._previous:
                 continue
-            payload = published(event.payload, name) if name == ThreadForked.WIRE else event.payload
+            payload = published(event.payload, name) if name in _CUT else event.payload
             time = event.timestamp
             thread, turn, item = self._id(event.thread_id), self._id(event.turn_id), self._id(event.item_id)
             head = (

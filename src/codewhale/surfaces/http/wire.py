@@ -1,9 +1,12 @@
 """Bodies that exist only on the wire: requests and answers of the contract that are not records of the domain."""
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from codewhale.domain.records import Item, Thread, Turn
 from codewhale.domain.requests import Answer, UserInput
+from codewhale.domain.sessions import SessionMetadata
 
 
 class Health(Struct, frozen=True, kw_only=True):
@@ -114,3 +117,52 @@ class StreamRequest(Struct, frozen=True, kw_only=True):
     allow_shell: bool | None = None
     trust_mode: bool | None = None
     auto_approve: bool | None = None
+
+
+class SessionList(Struct, frozen=True, kw_only=True):
+    """Answer of `GET /v1/sessions`."""
+
+    sessions: tuple[SessionMetadata, ...]
+
+
+class UndoRequest(Struct, frozen=True, kw_only=True):
+    """How far back: 0 leaves out the newest turn with something said by a person, 1 the newest two."""
+
+    depth: Annotated[int, Meta(ge=0)] = 0
+
+
+class RetryRequest(Struct, frozen=True, kw_only=True):
+    """How far back, and what to say instead of what was said there."""
+
+    depth: Annotated[int, Meta(ge=0)] = 0
+    prompt: str | None = None
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """A saved state of the workspace; `timestamp` in Unix seconds."""
+
+    id: str
+    label: str
+    timestamp: int
+
+
+class Restored(Struct, frozen=True, kw_only=True):
+    """The snapshot whose files are back."""
+
+    restored: str
+
+
+class PatchResult(Struct, frozen=True, kw_only=True):
+    """What became of the files."""
+
+    files_restored: int
+    summary: str | None
+    snapshot_label: str | None
+
+
+class PatchUndone(Struct, frozen=True, kw_only=True):
+    """The thread and the files as they were before."""
+
+    patch_result: PatchResult
+    thread: Thread
+    original_user_text: str | None

@@ -1,7 +1,7 @@
 """The route table: one file per family, all endpoints listed here and nowhere else."""
 
 from codewhale.surfaces.http.endpoint import Endpoint
-from codewhale.surfaces.http.routes import events, requests, stream, system, threads, turns
+from codewhale.surfaces.http.routes import events, requests, rewind, sessions, stream, system, threads, turns
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *system.ENDPOINTS,
@@ -10,4 +10,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *events.ENDPOINTS,
     *requests.ENDPOINTS,
     *stream.ENDPOINTS,
+    *sessions.ENDPOINTS,
+    *rewind.ENDPOINTS,
 )
