@@ -10,9 +10,11 @@ from typing import Protocol
 from codewhale.domain.automations import Automation, Occurrence
 from codewhale.domain.errors import StoreError
 from codewhale.domain.events import Event, NewEvent
+from codewhale.domain.receipts import Receipt, RequestKey
 from codewhale.domain.records import Item, Thread, Turn
 from codewhale.domain.requests import Request
 from codewhale.domain.tasks import Task, TaskFilter, TaskList, TaskStatus
+from codewhale.domain.usage import UsageQuery, UsageReport
 from codewhale.domain.views import SessionFilter, SessionRow, ThreadFilter, ThreadSnapshot, ThreadSummary
 
 
@@ -72,6 +74,25 @@ class AutomationReads(Protocol):
         ...
 
 
+class Receipts(Protocol):
+    """Requests that were carried out under an idempotency key. What is put here and what is appended keep their order: an
+    effect is never on disk without the claim that was put before it."""
+
+    def find(self, scope: str, key: str, *, now: str) -> Receipt | None: ...
+
+    def claim(self, receipt: Receipt, *, now: str) -> Ticket:
+        """Take the key, before anything is done."""
+        ...
+
+    def settle(self, request: RequestKey, status: int, body: bytes) -> Ticket:
+        """Keep the answer of a claimed request."""
+        ...
+
+    def release(self, request: RequestKey) -> Ticket:
+        """Give the key back: nothing was done."""
+        ...
+
+
 class Store(Protocol):
     """The log of one data directory and its read models."""
 
@@ -83,6 +104,11 @@ class Store(Protocol):
     @property
     def failure(self) -> StoreError | None:
         """Why the log takes no more events; None while it does."""
+        ...
+
+    @property
+    def receipts(self) -> Receipts:
+        """Requests carried out under an idempotency key."""
         ...
 
     def reopen(self) -> None:
@@ -118,6 +144,10 @@ class Store(Protocol):
 
     def items(self, thread_id: str) -> list[Item]:
         """All items of the thread, in order of creation."""
+        ...
+
+    def usage(self, query: UsageQuery) -> UsageReport:
+        """What the model calls of a window's turns used and cost, all from one point of the log."""
         ...
 
     def open_requests(self, thread_id: str | None = None) -> list[Request]: ...

@@ -152,6 +152,28 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX occurrences_open ON occurrences (position)
         WHERE status IN ('queued', 'running', 'blocked_on_approval');
     """,
+    """
+    CREATE TABLE receipts (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        scope TEXT NOT NULL,
+        key TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        expires_at TEXT NOT NULL,
+        status INTEGER,
+        body BLOB NOT NULL,
+        UNIQUE (scope, key)
+    ) STRICT;
+    CREATE INDEX receipts_by_end ON receipts (expires_at);
+    """,
+    """
+    ALTER TABLE usage ADD COLUMN cost_usd REAL;
+    ALTER TABLE usage ADD COLUMN turn_created_at TEXT NOT NULL DEFAULT '';
+    UPDATE usage SET turn_created_at = coalesce(
+        (SELECT json_extract(CAST(record AS TEXT), '$.created_at') FROM turns WHERE turns.id = usage.turn_id), timestamp
+    );
+    DROP INDEX usage_by_time;
+    CREATE INDEX usage_by_turn_time ON usage (turn_created_at);
+    """,
 )
 
 FILLS: dict[int, Callable[[Sql], None]] = {3: sessions.fill}

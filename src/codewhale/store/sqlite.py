@@ -19,17 +19,20 @@ from codewhale.domain.events import PAYLOADS, Event, ItemDelta, NewEvent, Payloa
 from codewhale.domain.ports import Clock
 from codewhale.domain.records import Item, Thread, Turn
 from codewhale.domain.requests import Request
+from codewhale.domain.usage import UsageQuery, UsageReport
 from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
 from codewhale.store.automations import AutomationReader
 from codewhale.store.blobs import Blobs, MemoryBlobs
 from codewhale.store.failures import translated
 from codewhale.store.feed import Feed
+from codewhale.store.idempotency import ReceiptTable
 from codewhale.store.lock import Lock, Owner
 from codewhale.store.queries import Reader
 from codewhale.store.schema import FILE, connect, connect_memory, require_sqlite
 from codewhale.store.sessions import SessionReader
 from codewhale.store.sql import Sql
 from codewhale.store.tasks import TaskReader
+from codewhale.store.usage import UsageReader
 from codewhale.store.writer import Ticket, Writer
 
 PAGE = 512
@@ -68,6 +71,7 @@ class SqliteStore:
         self._automations = AutomationReader(self._reader.transaction)
         self._feed = Feed(self._reader.last_seq(), max_events=TAIL_EVENTS)
         self._writer = Writer(self._writing, guard, self._feed)
+        self.receipts = ReceiptTable(self._writer, self._reader, redact)
 
     @classmethod
     def open(
@@ -146,6 +150,9 @@ class SqliteStore:
 
     def items(self, thread_id: str) -> list[Item]:
         return self._reader.items(thread_id)
+
+    def usage(self, query: UsageQuery) -> UsageReport:
+        return UsageReader(self._reader.transaction).usage(query)
 
     def open_requests(self, thread_id: str | None = None) -> list[Request]:
         return self._reader.open_requests(thread_id)

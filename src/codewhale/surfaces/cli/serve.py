@@ -72,6 +72,7 @@ async def _serve(args: argparse.Namespace, settings: Settings, token: Token) -> 
             host=args.host,
             port=args.port,
             cors_origins=settings.runtime_api.cors_origins,
+            idempotency=runtime.idempotency,
             drain=lambda: come_to_rest(runtime),
         )
         await serve(runtime, options, ready)

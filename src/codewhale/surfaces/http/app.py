@@ -28,6 +28,7 @@ from codewhale.surfaces.http.exchange import (
 )
 from codewhale.surfaces.http.facts import ServerFacts
 from codewhale.surfaces.http.guard import Guard
+from codewhale.surfaces.http.idempotency import carry_out, request_key
 from codewhale.surfaces.http.routes import ENDPOINTS
 from codewhale.surfaces.http.sse import Streams, run_stream
 
@@ -81,7 +82,12 @@ class HttpApp:
             await send(message)
 
         try:
-            result = await endpoint.run(*self._call(endpoint, scope))
+            call, given = self._call(endpoint, scope)
+            key = request_key(scope, call.headers, call.body)
+            if key is None:
+                result = await endpoint.run(call, given)
+            else:
+                result = await carry_out(self.facts.idempotency, key, endpoint, call, given)
             if isinstance(result, Reply):
                 await send_reply(sending, result)
             else:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from codewhale.runtime.idempotency import Idempotency
+
 MAX_BODY = 2 * 1024 * 1024
 BODY_TIMEOUT = 30.0
 KEEPALIVE = 15.0
@@ -27,7 +29,8 @@ class Limits(Struct, frozen=True, kw_only=True):
 class ServerFacts(Struct, frozen=True, kw_only=True):
     """The running server as its routes see it. `token` None means that authentication is off.
 
-    `latest_seq` is the head of the log (`Store.latest_seq`); it must not block.
+    `latest_seq` is the head of the log (`Store.latest_seq`); it must not block. `idempotency` None means that requests with
+    an idempotency key are refused.
     """
 
     version: str
@@ -39,3 +42,4 @@ class ServerFacts(Struct, frozen=True, kw_only=True):
     cors_origins: tuple[str, ...] = ()
     public_hosts: tuple[str, ...] = ()
     limits: Limits = Limits()
+    idempotency: Idempotency | None = None

@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 
 from codewhale.domain.errors import StoreError
 from codewhale.runtime.client import Client
+from codewhale.runtime.idempotency import Idempotency
 from codewhale.surfaces.http.app import HttpApp
 from codewhale.surfaces.http.bind import listen
 from codewhale.surfaces.http.exchange import App
@@ -49,6 +50,7 @@ class ServeOptions(Struct, frozen=True, kw_only=True):
     cors_origins: tuple[str, ...] = ()
     public_hosts: tuple[str, ...] = ()
     limits: Limits = Limits()
+    idempotency: Idempotency | None = None
     drain: Callable[[], Awaitable[None]] | None = None
     sock: socket.socket | None = None
     stop: asyncio.Event | None = None
@@ -78,6 +80,7 @@ async def serve(client: Client, options: ServeOptions, on_ready: Callable[[Ready
         cors_origins=options.cors_origins,
         public_hosts=options.public_hosts,
         limits=replace(options.limits, connections=min(options.limits.connections, _descriptor_room())),
+        idempotency=options.idempotency,
     )
     app = HttpApp(client, facts)
     stop = options.stop if options.stop is not None else asyncio.Event()

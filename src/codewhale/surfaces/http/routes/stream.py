@@ -1,6 +1,8 @@
 """A turn on an archived thread of its own, answered as one stream (runtime-contract §3.6)."""
 
-from codewhale.domain.commands import NewThread, TurnInput
+import msgspec
+
+from codewhale.domain.commands import NewThread, StartedTurn, TurnInput
 from codewhale.surfaces.http import wire
 from codewhale.surfaces.http.endpoint import Endpoint, Spec, with_body
 from codewhale.surfaces.http.exchange import Call, Stream
@@ -22,12 +24,20 @@ async def stream_turn(call: Call, given: wire.StreamRequest) -> Stream:
             archived=True,
         )
     )
-    started = await call.client.start_turn(thread.id, TurnInput(prompt=prompt))
+    return _stream(call, await call.client.start_turn(thread.id, TurnInput(prompt=prompt)))
+
+
+def stream_again(call: Call, receipt: bytes) -> Stream:
+    """The same stream from its beginning: the turn that was started, read from the log."""
+    return _stream(call, msgspec.json.decode(receipt, type=StartedTurn))
+
+
+def _stream(call: Call, started: StartedTurn) -> Stream:
+    model = started.turn.effective_model or started.thread.model
     return Stream(
-        batches=call.client.events(thread.id),
-        presenter=OneShot(
-            started, model=started.turn.effective_model or started.thread.model, mode=started.thread.mode
-        ),
+        batches=call.client.events(started.thread.id),
+        presenter=OneShot(started, model=model, mode=started.thread.mode),
+        receipt=msgspec.json.encode(started),
     )
 
 
@@ -37,6 +47,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "/v1/stream",
         wire.StreamRequest,
         stream_turn,
-        Spec(doc="Run one prompt on a new archived thread and stream what happens.", stream="oneshot", errors=(400,)),
+        Spec(
+            doc="Run one prompt on a new archived thread and stream what happens.",
+            stream="oneshot",
+            errors=(400,),
+            replay=stream_again,
+        ),
     ),
 )
