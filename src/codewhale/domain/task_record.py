@@ -175,3 +175,10 @@ class TaskRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cancel_requested_at: str | None = None
     automation_id: str | None = None
     occurrence_id: str | None = None
+
+
+class TaskText(Struct, frozen=True, kw_only=True):
+    """A text of a task, whole; `path` is the `detail_path` or `patch_ref` that names it."""
+
+    path: str
+    text: str

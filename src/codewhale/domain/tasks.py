@@ -66,6 +66,16 @@ class NewTask(Struct, frozen=True, kw_only=True):
     auto_approve: bool | None = None
 
 
+class TaskLimits(Struct, frozen=True, kw_only=True):
+    """How many tasks run at once, and seconds: that one may run, may go without any event (unless it waits for a person),
+    and that its turn gets to stop once asked."""
+
+    workers: int = 2
+    wall: float = 1800.0
+    idle: float = 120.0
+    grace: float = 5.0
+
+
 class TaskOrigin(Struct, frozen=True, kw_only=True):
     """The automation, and its occurrence, that queue a task."""
 

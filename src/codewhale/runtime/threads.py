@@ -5,11 +5,12 @@ from msgspec import UNSET, Struct, structs
 from codewhale.domain.commands import NewThread, ThreadPatch
 from codewhale.domain.errors import InvalidInput
 from codewhale.domain.records import SCHEMA_VERSION, Thread
+from codewhale.domain.tasks import TaskLimits
 from codewhale.domain.text import is_whole, whole_fields
 
 
 class Defaults(Struct, frozen=True, kw_only=True):
-    """What a new thread or turn gets where nothing was given."""
+    """What a new thread, turn or task gets where nothing was given; how many tasks run, and for how long."""
 
     model: str
     workspace: str
@@ -19,6 +20,7 @@ class Defaults(Struct, frozen=True, kw_only=True):
     auto_approve: bool = False
     never_ask: bool = False
     max_steps: int = 100
+    tasks: TaskLimits = TaskLimits()
 
 
 def new_thread(new: NewThread, defaults: Defaults, *, thread_id: str, now: str) -> Thread:

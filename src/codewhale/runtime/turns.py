@@ -38,6 +38,7 @@ from codewhale.tools.registry import ENTRIES, offered
 from codewhale.tools.schema import spec
 from codewhale.tools.tool import Tool
 from codewhale.workspace.files import Files
+from codewhale.work.port import TimeoutWaiter, Waiter
 from codewhale.workspace.processes import Processes
 
 
@@ -57,10 +58,11 @@ ModelSource = Callable[[str, str | None], Model]
 
 
 class Outside(Struct, frozen=True, kw_only=True):
-    """What turns reach beyond the log: models and programs."""
+    """What turns and tasks reach beyond the log: models, programs, the passing of time."""
 
     models: ModelSource
     processes: Processes
+    waiter: Waiter = TimeoutWaiter()
 
 
 class Turns:

@@ -23,6 +23,7 @@ from codewhale.runtime.turns import Model, Outside
 from codewhale.store.sqlite import SqliteStore
 from codewhale.testing.clocks import ManualClock, SequentialIds
 from codewhale.testing.scripted_provider import ScriptedProvider
+from codewhale.testing.waiters import ManualWaiter
 from codewhale.workspace.processes import Processes
 
 BOUND = 5.0
@@ -38,6 +39,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     provider: ScriptedProvider
     workspace: str
     clock: ManualClock
+    waiter: ManualWaiter
 
     async def thread(self, new: NewThread | None = None) -> Thread:
         """A new thread in the workspace, with the shell allowed and nothing approved by itself unless `new` says so."""
@@ -84,17 +86,25 @@ async def scene(
     store = SqliteStore.in_memory()
     provider = ScriptedProvider.from_toml(script)
     clock = ManualClock()
+    waiter = ManualWaiter(clock)
     processes = Processes(environ)
     try:
         async with task_group() as group:
             runtime = Runtime(
                 Ports(store=store, clock=clock, ids=SequentialIds()),
                 defaults or Defaults(model=MODEL, workspace=workspace, allow_shell=True),
-                Outside(models=lambda model, _: Model(provider=provider, name=model), processes=processes),
+                Outside(models=lambda model, _: Model(provider=provider, name=model), processes=processes, waiter=waiter),
                 group,
             )
             try:
-                yield Scene(runtime=runtime, store=store, provider=provider, workspace=workspace, clock=clock)
+                yield Scene(
+                    runtime=runtime,
+                    store=store,
+                    provider=provider,
+                    workspace=workspace,
+                    clock=clock,
+                    waiter=waiter,
+                )
             finally:
                 runtime.stop()
         await _settled(store)

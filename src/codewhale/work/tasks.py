@@ -10,6 +10,7 @@ from codewhale.domain.tasks import (
     TASK_SUMMARY_LIMIT,
     NewTask,
     Task,
+    TaskLimits,
     TaskOrigin,
     TaskStatus,
     TerminalReason,
@@ -20,16 +21,6 @@ NO_TEXT = "(no textual output)"
 
 Cause = TerminalReason
 """Why a turn under way is asked to stop: `canceled`, `shutdown`, `wall_timeout` or `idle_timeout`."""
-
-
-class TaskLimits(Struct, frozen=True, kw_only=True):
-    """How many tasks run at once, and seconds: that one may run, may go without any event (unless it waits for a person),
-    and that its turn gets to stop once asked."""
-
-    workers: int = 2
-    wall: float = 1800.0
-    idle: float = 120.0
-    grace: float = 5.0
 
 
 class TaskDefaults(Struct, frozen=True, kw_only=True):

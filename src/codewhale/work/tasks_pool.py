@@ -13,14 +13,13 @@ from msgspec.structs import replace
 
 from codewhale.domain import events as e
 from codewhale.domain.errors import CodewhaleError, NotFound, StoreError
-from codewhale.domain.tasks import NewTask, Task, TaskChange, TaskOrigin
+from codewhale.domain.tasks import NewTask, Task, TaskChange, TaskLimits, TaskOrigin
 from codewhale.engine.ports import Ports
 from codewhale.store.port import Ticket
 from codewhale.work.port import TaskWatcher, TurnRunner, Waiter
 from codewhale.work.tasks import (
     Outcome,
     TaskDefaults,
-    TaskLimits,
     canceled_in_queue,
     ended,
     new_task,

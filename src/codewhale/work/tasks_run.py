@@ -16,9 +16,9 @@ from codewhale.domain.commands import NewThread, TurnInput
 from codewhale.domain.errors import Conflict, StoreError
 from codewhale.domain.ports import Clock
 from codewhale.domain.records import Turn
-from codewhale.domain.tasks import Task, TaskChange
+from codewhale.domain.tasks import Task, TaskChange, TaskLimits
 from codewhale.work.port import TurnRunner, Waiter
-from codewhale.work.tasks import Cause, Outcome, TaskLimits, outcome_of, stopped
+from codewhale.work.tasks import Cause, Outcome, outcome_of, stopped
 
 TEXT_KEPT = 2000
 """Characters of the answer that are kept for the summary; the whole is in the thread."""
