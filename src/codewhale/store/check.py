@@ -43,7 +43,7 @@ _MODELS: dict[str, tuple[str, str]] = {
         "seq",
         (
             "thread_id, turn_id, timestamp, step, provider, model, input_tokens, output_tokens, prompt_cache_hit_tokens,"
-            " prompt_cache_miss_tokens, reasoning_tokens, reasoning_replay_tokens"
+            " prompt_cache_miss_tokens, reasoning_tokens, reasoning_replay_tokens, cost_usd, turn_created_at"
         ),
     ),
     "tasks": ("id", "position, status, workspace, thread_id, summary, record"),

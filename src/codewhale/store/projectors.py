@@ -22,6 +22,7 @@ from codewhale.store.sessions import (
 )
 from codewhale.store.sql import Row, Sql
 from codewhale.store.tasks import project_task
+from codewhale.store.usage import step_completed
 
 UNTITLED = "New Thread"
 
@@ -38,7 +39,7 @@ def project(db: Sql, seq: int, event: e.NewEvent) -> None:
         case e.ItemStarted() | e.ItemCompleted() | e.ItemFailed() | e.ItemInterrupted():
             _item(db, seq, event, payload)
         case e.StepCompleted():
-            _step(db, seq, event, payload)
+            step_completed(db, seq, event, payload)
         case e.TurnStarted() | e.TurnCompleted() | e.TurnSteered():
             _turn(db, event, payload)
         case e.ThreadStarted() | e.ThreadForked():
@@ -242,26 +243,6 @@ def _request_resolved(db: Sql, event: e.NewEvent, request_id: str) -> None:
         "UPDATE requests SET open = 0 WHERE id = ? AND thread_id = ? AND open = 1", (request_id, event.thread_id)
     )
     _expect(db, f"Request {request_id} is not open, so it cannot be resolved.")
-
-
-def _step(db: Sql, seq: int, event: e.NewEvent, payload: e.StepCompleted) -> None:
-    usage = payload.usage
-    tokens: tuple[int | None, ...] = (
-        (None,) * 6
-        if usage is None
-        else (
-            usage.input_tokens,
-            usage.output_tokens,
-            usage.prompt_cache_hit_tokens,
-            usage.prompt_cache_miss_tokens,
-            usage.reasoning_tokens,
-            usage.reasoning_replay_tokens,
-        )
-    )
-    db.execute(
-        "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (seq, event.thread_id, event.turn_id, event.timestamp, payload.step, payload.provider, payload.model, *tokens),
-    )
 
 
 def _expect(db: Sql, otherwise: str) -> None:

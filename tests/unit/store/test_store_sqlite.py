@@ -115,8 +115,9 @@ async def test_usage_is_one_row_per_step(store: SqliteStore) -> None:
         rows = db.execute("SELECT * FROM usage ORDER BY seq").fetchall()
     thread, turn = step.thread_id, step.turn_id
     assert rows[0][:9] == (4, thread, turn, step.timestamp, 1, "deepseek", "deepseek-reasoner", 100, 7)
-    assert rows[0][9:] == (64, None, None, None)
-    assert rows[1][7:] == (None,) * 6
+    began = scribe.turns[-1].created_at if scribe.turn is None else scribe.turn.created_at
+    assert rows[0][9:] == (64, None, None, None, None, began)
+    assert rows[1][7:] == (*(None,) * 7, began)
 
 
 async def test_a_failing_projection_fails_the_ticket_and_the_log_says_why(directory: str) -> None:
