@@ -32,6 +32,8 @@ Start = Callable[..., AbstractAsyncContextManager["Product"]]
 class Product:
     """A served runtime: `call` and `stream` carry the token unless told not to."""
 
+    clock: ManualClock
+
     def __init__(self, runtime: Runtime, model: ScriptedProvider, caller: Caller, workspace: Path) -> None:
         self.runtime = runtime
         self.model = model
@@ -114,7 +116,9 @@ def start(transport: str, tmp_path: Path) -> Start:
                 async with AsyncExitStack() as stack:
                     serving = _in_process if transport == "in process" else _over_a_socket
                     caller = await stack.enter_async_context(serving(runtime, store, workspace, options))
-                    yield Product(runtime, model, caller, workspace)
+                    served = Product(runtime, model, caller, workspace)
+                    served.clock = clock
+                    yield served
                 runtime.stop()
         finally:
             processes.close()
@@ -134,6 +138,7 @@ async def _in_process(
         bind_host="127.0.0.1",
         port=7878,
         latest_seq=lambda: store.latest_seq,
+        idempotency=runtime.idempotency,
         **given,
     )
     yield AsgiCaller(HttpApp(runtime, facts), "127.0.0.1:7878")
@@ -152,6 +157,7 @@ async def _over_a_socket(
         latest_seq=lambda: store.latest_seq,
         sock=socket.create_server(("127.0.0.1", 0)),
         stop=stop,
+        idempotency=runtime.idempotency,
         **given,
     )
     async with asyncio.TaskGroup() as group:
