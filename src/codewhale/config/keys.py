@@ -18,6 +18,7 @@ from codewhale.domain.nearest import nearest
 
 Count = Annotated[int, Meta(ge=0, le=1000)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
+Days = Annotated[float, Meta(gt=0, le=604_800)]
 Text = Annotated[str, Meta(min_length=1)]
 Tokens = Annotated[int, Meta(ge=256, le=100_000_000)]
 
@@ -56,6 +57,15 @@ class RuntimeApiKeys(Struct, frozen=True, kw_only=True):
     cors_origins: tuple[Text, ...] = ()
 
 
+class TaskKeys(Struct, frozen=True, kw_only=True):
+    """`[tasks]`: how many background tasks run at once, and seconds."""
+
+    workers: Annotated[int, Meta(ge=1, le=8)] | None = None
+    wall_limit: Days | None = None
+    idle_limit: Days | None = None
+    cancel_grace: Seconds | None = None
+
+
 class FileKeys(Struct, frozen=True, kw_only=True):
     """A settings file. `default_text_model` is the name that earlier files use for `model`."""
 
@@ -77,10 +87,16 @@ class FileKeys(Struct, frozen=True, kw_only=True):
     retry: RetryKeys = RetryKeys()
     stream: StreamKeys = StreamKeys()
     runtime_api: RuntimeApiKeys = RuntimeApiKeys()
+    tasks: TaskKeys = TaskKeys()
 
 
 Table = dict[str, object]
-_TABLES: dict[str, type[Struct]] = {"retry": RetryKeys, "stream": StreamKeys, "runtime_api": RuntimeApiKeys}
+_TABLES: dict[str, type[Struct]] = {
+    "retry": RetryKeys,
+    "stream": StreamKeys,
+    "runtime_api": RuntimeApiKeys,
+    "tasks": TaskKeys,
+}
 
 
 def read(path: str, profile: str | None) -> Layer:
@@ -118,6 +134,10 @@ def _layer(keys: FileKeys, problems: tuple[Problem, ...]) -> Layer:
         open_timeout=keys.stream.open_timeout,
         idle_timeout=keys.stream.idle_timeout,
         cors_origins=keys.runtime_api.cors_origins or None,
+        workers=keys.tasks.workers,
+        wall_limit=keys.tasks.wall_limit,
+        idle_limit=keys.tasks.idle_limit,
+        cancel_grace=keys.tasks.cancel_grace,
         allow_insecure_http=keys.allow_insecure_http,
         proxy=keys.proxy,
         ca_file=keys.ca_file,

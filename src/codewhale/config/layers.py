@@ -44,6 +44,10 @@ class Layer(Struct, frozen=True, kw_only=True):
     idle_timeout: float | None = None
     cors_origins: tuple[str, ...] | None = None
     runtime_token: Secret | None = None
+    workers: int | None = None
+    wall_limit: float | None = None
+    idle_limit: float | None = None
+    cancel_grace: float | None = None
     allow_insecure_http: bool | None = None
     proxy: str | None = None
     no_proxy: tuple[str, ...] | None = None

@@ -20,6 +20,7 @@ from codewhale.config.settings import (
     Stream,
 )
 from codewhale.domain.errors import ConfigError
+from codewhale.domain.tasks import TaskLimits
 
 
 class Overrides(Struct, frozen=True, kw_only=True):
@@ -73,6 +74,7 @@ def load(overrides: Overrides | None = None, *, environ: dict[str, str] | None =
             cors_origins=_origins(over.layer, variables, file),
             token=all_of.runtime_token,
         ),
+        tasks=_tasks(all_of),
         allow_insecure_http=bool(all_of.allow_insecure_http),
         proxy=all_of.proxy,
         no_proxy=all_of.no_proxy or (),
@@ -206,6 +208,16 @@ def _stream(layer: Layer) -> Stream:
     return Stream(
         open_timeout=layer.open_timeout,
         idle_timeout=layer.idle_timeout or plain.idle_timeout,
+    )
+
+
+def _tasks(layer: Layer) -> TaskLimits:
+    plain = TaskLimits()
+    return TaskLimits(
+        workers=layer.workers or plain.workers,
+        wall=layer.wall_limit or plain.wall,
+        idle=layer.idle_limit or plain.idle,
+        grace=layer.cancel_grace or plain.grace,
     )
 
 

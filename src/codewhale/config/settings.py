@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from codewhale.domain.messages import Effort
+from codewhale.domain.tasks import TaskLimits
 
 KeySource = Literal["env", "config", "missing"]
 ApprovalPolicy = Literal["on-request", "auto", "never"]
@@ -126,6 +127,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     retry: Retry = Retry()
     stream: Stream = Stream()
     runtime_api: RuntimeApi = RuntimeApi()
+    tasks: TaskLimits = TaskLimits()
     allow_insecure_http: bool = False
     proxy: str | None = None
     no_proxy: tuple[str, ...] = ()

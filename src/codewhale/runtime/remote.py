@@ -39,6 +39,7 @@ from codewhale.llm.transport.port import HttpRequest, HttpResponse, Transport
 from codewhale.llm.transport.url import parse_url
 from codewhale.runtime.owner import Owner
 from codewhale.runtime.remote_sessions import RemoteRewinds, RemoteSessions
+from codewhale.runtime.remote_tasks import RemoteTasks
 
 T = TypeVar("T")
 
@@ -117,6 +118,7 @@ class RemoteClient:
         self._transport = transport
         self._headers = (("authorization", f"Bearer {token}"),) if token else ()
         self.sessions = RemoteSessions(self._ask)
+        self.tasks = RemoteTasks(self._ask)
         self.rewinds = RemoteRewinds(self._ask)
 
     async def create_thread(self, new: NewThread) -> Thread:

@@ -114,7 +114,7 @@ async def test_a_queued_task_waits_for_a_process_that_runs_tasks(stage: Stage) -
 @pytest.mark.parametrize("prompt", ["", " \n "])
 async def test_a_task_needs_a_prompt(stage: Stage, prompt: str) -> None:
     async with stage("") as scene:
-        with pytest.raises(InvalidInput, match="^prompt is required$"):
+        with pytest.raises(InvalidInput, match=r"^prompt is required$"):
             await scene.runtime.tasks.add(NewTask(prompt=prompt))
 
 
@@ -124,7 +124,7 @@ async def test_what_a_name_can_mean(stage: Stage) -> None:
         assert (await scene.runtime.tasks.record("task_")).id == one.id
         await scene.runtime.tasks.add(NewTask(prompt="y"))
         assert (await scene.runtime.tasks.record(one.id)).id == one.id
-        with pytest.raises(InvalidInput, match="^Ambiguous task prefix 'task_': matches 2 tasks$"):
+        with pytest.raises(InvalidInput, match=r"^Ambiguous task prefix 'task_': matches 2 tasks$"):
             await scene.runtime.tasks.record("task_")
         for missing in ("task_9", "../etc", ""):
             with pytest.raises(NotFound, match=f"^Task not found: {missing}$"):

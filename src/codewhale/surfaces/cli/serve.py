@@ -16,6 +16,7 @@ from codewhale.surfaces.http.server import Ready, ServeOptions, serve
 from codewhale.surfaces.http.server import run as run_server
 from codewhale.surfaces.http.tokens import Token, resolve_token
 
+MAX_WORKERS = 8
 _LATER = (("mcp", "--mcp"), ("acp", "--acp"))
 
 
@@ -32,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--insecure", action="store_true", help="no token at all; on this machine only")
     parser.add_argument(
+        "--workers", type=int, metavar="N", help=f"background tasks at once, 1 to {MAX_WORKERS} (default: 2)"
+    )
+    parser.add_argument(
         "--cors-origin", action="append", metavar="URL", help="a web page's origin that may call (repeatable)"
     )
 
@@ -40,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
     _check(args)
     layer: dict[str, Any] = {"cors_origins": tuple(args.cors_origin)} if args.cors_origin else {}
+    if args.workers is not None:
+        layer["workers"] = min(max(args.workers, 1), MAX_WORKERS)
     settings = settings_of(args, **layer)
     configured = settings.runtime_api.token
     token = resolve_token(args.auth_token, configured.reveal() if configured else None, insecure=args.insecure)
@@ -52,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _serve(args: argparse.Namespace, settings: Settings, token: Token) -> None:
     async with open_runtime(settings, what="serve") as runtime:
+        runtime.tasks.start()
 
         def ready(server: Ready) -> None:
             announce(runtime, url=server.url, token=server.token)

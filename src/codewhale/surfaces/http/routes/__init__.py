@@ -1,7 +1,7 @@
 """The route table: one file per family, all endpoints listed here and nowhere else."""
 
 from codewhale.surfaces.http.endpoint import Endpoint
-from codewhale.surfaces.http.routes import events, requests, rewind, sessions, stream, system, threads, turns
+from codewhale.surfaces.http.routes import events, requests, rewind, sessions, stream, system, tasks, threads, turns
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *system.ENDPOINTS,
@@ -12,4 +12,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *stream.ENDPOINTS,
     *sessions.ENDPOINTS,
     *rewind.ENDPOINTS,
+    *tasks.ENDPOINTS,
 )
