@@ -3,6 +3,7 @@
 `site` is one home with its workspace; `served` starts servers on it; `model_of` starts scripted models. All waiting is bounded.
 """
 
+import asyncio
 import os
 import select
 import signal
@@ -10,8 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from asyncio import IncompleteReadError
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager, ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,8 +24,6 @@ from codewhale.testing.http_calls import Answer, Frame, OpenStream, Request, Soc
 BOUND = 30.0
 CODEWHALE = str(Path(sys.executable).with_name("codewhale"))
 TOKEN = "a-token-for-tests"
-LOST = (OSError, IncompleteReadError)
-"""What a client of a server that died meets."""
 
 Program = subprocess.Popen[bytes]
 
@@ -74,7 +72,8 @@ class Model:
 
     async def held(self, name: str) -> None:
         """Wait until an answer stands at this hold."""
-        await self._caller.send(Request(method="GET", path=f"/_held/{name}"))
+        async with asyncio.timeout(BOUND):
+            await self._caller.send(Request(method="GET", path=f"/_held/{name}"))
 
     async def release(self, name: str) -> None:
         await self._caller.send(Request(method="POST", path=f"/_release/{name}"))
@@ -143,11 +142,6 @@ class Server:
     def terminate(self) -> Done:
         self.program.send_signal(signal.SIGTERM)
         return ended(self.program)
-
-
-def ends(turn_id: str) -> Callable[[Frame], bool]:
-    """Whether a frame is the end of this turn."""
-    return lambda frame: frame.event == "turn.completed" and frame.json()["turn_id"] == turn_id
 
 
 class Site:
@@ -235,8 +229,3 @@ def model_of(tmp_path: Path) -> Generator[ModelOf]:
             return model
 
         yield begin
-
-
-def ids(frames: Sequence[Frame]) -> list[int]:
-    """The frames' places in the log."""
-    return [int(frame.id or 0) for frame in frames]

@@ -17,7 +17,7 @@ class Refused(StoreError):
 
 def translated(error: apsw.Error | OSError, doing: str) -> StoreError:
     """The error of the tree for `error`, met while `doing` something (words that follow "could not")."""
-    if isinstance(error, apsw.FullError) or (isinstance(error, OSError) and error.errno in (27, 28, 122)):
+    if _is_full(error):
         return StoreUnwritable(
             f"Could not {doing}: the disk is full. Nothing after the last confirmed event was recorded.",
             hint="Free some space and try again; what was confirmed is safe.",
@@ -38,3 +38,10 @@ def translated(error: apsw.Error | OSError, doing: str) -> StoreError:
         f"Could not {doing}: {error}. Nothing after the last confirmed event was recorded.",
         hint="Check the disk that holds the data directory, then try again.",
     )
+
+
+def _is_full(error: apsw.Error | OSError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (27, 28, 122)
+    # The index of the WAL is a file of its own; when that cannot grow, SQLite calls it an input/output error.
+    return isinstance(error, apsw.FullError) or getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHMSIZE
