@@ -6,11 +6,11 @@ import pytest
 
 from codewhale.context.conversation import messages
 from codewhale.domain.commands import NewThread, TurnInput
-from codewhale.domain.events import ApprovalRequired, Event, UserInputRequired, recorded
+from codewhale.domain.events import ApprovalRequired, Event, ToolCallRequested, UserInputRequired, recorded
 from codewhale.domain.fold import ThreadView, fold
 from codewhale.domain.laws import violations
 from codewhale.domain.messages import ModelRequest, UserMessage
-from codewhale.domain.requests import Answer
+from codewhale.domain.requests import Answer, ClientTool, ClientToolResult, InputText
 from codewhale.engine.recover import closing_events
 from codewhale.llm.scripted.asked import read_request
 from codewhale.llm.scripted.strict import complaint
@@ -38,6 +38,8 @@ id = "name"
 question = "Which name?"
 options = [{label = "a", description = "short"}, {label = "b", description = "long"}]
 [[reply]]
+calls = [{id = "call_6", tool = "lookup", arguments = {}}]
+[[reply]]
 text = "Done."
 [[reply]]
 reasoning = "More."
@@ -49,16 +51,20 @@ text = "All done."
 
 @pytest.fixture
 async def story(tmp_path: Path) -> list[Event]:
-    """The whole log of two turns with reads, a gated write, a question and a command."""
+    """The whole log of two turns with reads, a gated write, a question, a tool of the client and a command."""
     (tmp_path / "a.txt").write_text("a\n")
     (tmp_path / "b.txt").write_text("b\n")
     async with scene(str(tmp_path), STORY, environ=ENVIRON) as stage:
         thread = await stage.thread(NewThread())
-        started = await stage.runtime.start_turn(thread.id, TurnInput(prompt="go"))
+        lookup = ClientTool(name="lookup", description="Looks up.", input_schema={"type": "object"})
+        started = await stage.runtime.start_turn(thread.id, TurnInput(prompt="go", dynamic_tools=(lookup,)))
         await stage.until(thread.id, ApprovalRequired.WIRE)
         await stage.runtime.decide("call_3", "allow")
         await stage.until(thread.id, UserInputRequired.WIRE)
         await stage.runtime.answer(thread.id, "call_4", [Answer(id="name", label="a", value="a")])
+        await stage.until(thread.id, ToolCallRequested.WIRE)
+        result = ClientToolResult(success=True, content=(InputText(text="found"),))
+        await stage.runtime.resolve_call(thread.id, started.turn.id, "call_6", result)
         await stage.turn(thread.id, started.turn.id)
         await stage.say(thread.id, "more", TurnInput(prompt="more", auto_approve=True))
         return stage.log(thread.id)
