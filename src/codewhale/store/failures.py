@@ -4,6 +4,8 @@ A refusal concerns one append and leaves the log usable; every other error means
 accept more.
 """
 
+import errno
+
 import apsw
 
 from codewhale.domain.errors import StoreCorrupt, StoreError, StoreUnwritable
@@ -22,10 +24,15 @@ def translated(error: apsw.Error | OSError, doing: str) -> StoreError:
             f"Could not {doing}: the disk is full. Nothing after the last confirmed event was recorded.",
             hint="Free some space and try again; what was confirmed is safe.",
         )
-    if isinstance(error, (apsw.ReadOnlyError, apsw.PermissionsError, PermissionError)):
+    if _is_forbidden(error):
         return StoreUnwritable(
             f"Could not {doing}: the data directory cannot be written ({error}).",
             hint="Give your user write access to it, or point CODEWHALE_HOME at another directory.",
+        )
+    if isinstance(error, (NotADirectoryError, FileExistsError)):
+        return StoreUnwritable(
+            f"Could not {doing}: a file is where a folder should be ({error}).",
+            hint="Move that file away, or point CODEWHALE_HOME at another directory.",
         )
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
         return StoreCorrupt(
@@ -40,8 +47,14 @@ def translated(error: apsw.Error | OSError, doing: str) -> StoreError:
     )
 
 
+def _is_forbidden(error: apsw.Error | OSError) -> bool:
+    if isinstance(error, OSError):
+        return isinstance(error, PermissionError) or error.errno == errno.EROFS
+    return isinstance(error, (apsw.ReadOnlyError, apsw.PermissionsError))
+
+
 def _is_full(error: apsw.Error | OSError) -> bool:
     if isinstance(error, OSError):
-        return error.errno in (27, 28, 122)
+        return error.errno in (errno.EFBIG, errno.ENOSPC, errno.EDQUOT)
     # The index of the WAL is a file of its own; when that cannot grow, SQLite calls it an input/output error.
     return isinstance(error, apsw.FullError) or getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHMSIZE
