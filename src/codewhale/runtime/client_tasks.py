@@ -28,6 +28,10 @@ class TaskClient(Protocol):
         """A text that the record names; `NotFound` when there is none of that name."""
         ...
 
+    async def begun(self, name: str) -> TaskRecord:
+        """The record once the task has a turn, or has ended without one; waits for that without bound."""
+        ...
+
     async def ended(self, name: str) -> TaskRecord:
         """The record once the task has ended; waits for that without bound."""
         ...

@@ -47,6 +47,12 @@ class RemoteTasks:
             "GET", _task(name, f"/artifacts/{quote(path.removeprefix('artifacts/'), safe='')}"), TaskText
         )
 
+    async def begun(self, name: str) -> TaskRecord:
+        while True:
+            record = await self._ask("GET", _task(name, f"?wait={PATIENCE}&until=begun"), TaskRecord)
+            if record.status not in OPEN_TASKS or record.turn_id is not None:
+                return record
+
     async def ended(self, name: str) -> TaskRecord:
         while True:
             record = await self._ask("GET", _task(name, f"?wait={PATIENCE}"), TaskRecord)

@@ -82,12 +82,19 @@ class RuntimeTasks:
             found = kept if blob is None else blob.decode("utf-8", "replace")
         return TaskText(path=ROOT + path.removeprefix(ROOT), text=found)
 
+    async def begun(self, name: str) -> TaskRecord:
+        return await self._once(name, lambda task: task.turn_id is not None or task.status not in OPEN_TASKS)
+
     async def ended(self, name: str) -> TaskRecord:
+        return await self._once(name, lambda task: task.status not in OPEN_TASKS)
+
+    async def _once(self, name: str, reached: Callable[[Task], bool]) -> TaskRecord:
+        """The record once its task has come so far."""
         task_id = self._resolve(name)
         async with aclosing(self._store.subscribe(task_id, after=0)) as changes:
             async for batch in changes:
                 payload = batch[-1].decode()
-                if isinstance(payload, TaskUpdated) and payload.task.status not in OPEN_TASKS:
+                if isinstance(payload, TaskUpdated) and reached(payload.task):
                     break
         return await self.record(task_id)
 
@@ -115,9 +122,9 @@ class RuntimeTasks:
         """Take up what the log has; tasks of a process that is gone end as failed."""
         return self._pool.recover()
 
-    def start(self) -> None:
-        """Begin to run tasks: this process stays for as long as they may take."""
-        self._pool.start()
+    def start(self, *, only: str | None = None) -> None:
+        """Begin to run tasks (with `only`, that one): this process stays for as long as they may take."""
+        self._pool.start(only=only)
 
     def stop(self) -> None:
         """Start no more and stop those that run."""

@@ -52,6 +52,7 @@ class TaskPool:
         self._running: dict[str, TaskRun] = {}
         self._watchers: list[TaskWatcher] = []
         self._open = False
+        self._only: str | None = None
 
     def watch(self, watcher: TaskWatcher) -> None:
         """Call `watcher` for each change from now on."""
@@ -70,9 +71,9 @@ class TaskPool:
         self._fill()
         return last
 
-    def start(self) -> None:
-        """Begin to run what is queued."""
-        self._open = True
+    def start(self, *, only: str | None = None) -> None:
+        """Begin to run what is queued; with `only`, that task and no other."""
+        self._open, self._only = True, only
         self._fill()
 
     def stop(self) -> None:
@@ -133,8 +134,8 @@ class TaskPool:
 
     def _fill(self) -> None:
         while self._open and self._queue and len(self._running) < self._setup.limits.workers:
-            task_id = next(iter(self._queue))
-            task = self._ports.store.tasks.get(task_id)
+            task_id = self._only or next(iter(self._queue))
+            task = self._ports.store.tasks.get(task_id) if task_id in self._queue else None
             if task is None:
                 return  # not yet durable: whoever queues it fills again when it is
             started = replace(task, status="running", started_at=self._ports.clock.now())

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from codewhale.domain.errors import NotFound
+from codewhale.domain.errors import InvalidInput, NotFound
 from codewhale.domain.task_record import TaskRecord, TaskText
 from codewhale.domain.tasks import NewTask, TaskFilter, TaskList
 from codewhale.surfaces.http.endpoint import Endpoint, Param, Spec, get, post, with_body
@@ -26,14 +26,18 @@ async def create_task(call: Call, new: NewTask) -> Reply:
 
 
 async def get_task(call: Call) -> Reply:
-    """The task; with `wait` as soon as it has ended, or as it is when that time is over."""
+    """The task; with `wait` as soon as it has come so far, or as it is when that time is over."""
     name = _name(call)
+    until = call.text("until") or "ended"
+    if until not in ("begun", "ended"):
+        raise InvalidInput("until must be begun or ended")
     wait = min(call.uint("wait") or 0, LONGEST_WAIT)
     if wait:
         patience = asyncio.timeout(wait)
         try:
             async with patience:
-                return json_reply(await call.client.tasks.ended(name))
+                tasks = call.client.tasks
+                return json_reply(await (tasks.begun(name) if until == "begun" else tasks.ended(name)))
         except TimeoutError:
             if not patience.expired():
                 raise
@@ -84,7 +88,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         Spec(
             doc="A task with all that happened in it. The id may be cut short as long as it is unique.",
             answer=TaskRecord,
-            params=(Param("wait", "uint", f"Seconds to wait for its end, at most {LONGEST_WAIT}."),),
+            params=(
+                Param(
+                    "wait", "uint", f"Seconds to wait for it to come so far as `until` says, at most {LONGEST_WAIT}."
+                ),
+                Param("until", "text", "`begun` (it has a turn) or `ended`; `ended` when absent."),
+            ),
             errors=(400, 404),
         ),
     ),
