@@ -2,6 +2,9 @@
 
 from msgspec import Struct
 
+IN_PROGRESS = "A request with this idempotency key is in progress; ask again"
+"""The message of the conflict that goes away by waiting."""
+
 KEPT_SECONDS = 24 * 3600
 KEPT_RECEIPTS = 50_000
 """A receipt goes after a day, or when so many newer ones have come."""

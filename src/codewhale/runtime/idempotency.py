@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from codewhale.domain.errors import Conflict, StoreError
 from codewhale.domain.ports import Clock
-from codewhale.domain.receipts import KEPT_SECONDS, Receipt, RequestKey
+from codewhale.domain.receipts import IN_PROGRESS, KEPT_SECONDS, Receipt, RequestKey
 from codewhale.store.port import Receipts
 
 MAX_VOID = 1024
@@ -45,7 +45,7 @@ class Idempotency:
         that say that nothing was done: they give the key back; any other leaves it claimed."""
         place = (request.scope, request.key)
         if place in self._under_way:
-            raise Conflict("A request with this idempotency key is in progress; ask again", code="in_progress")
+            raise Conflict(IN_PROGRESS, code="in_progress")
         self._under_way.add(place)
         try:
             await self._ready()

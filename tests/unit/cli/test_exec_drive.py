@@ -78,6 +78,7 @@ async def _served(stage: Scene) -> AsyncGenerator[Client]:
         token=TOKEN,
         sock=socket.create_server(("127.0.0.1", 0)),
         stop=stop,
+        idempotency=stage.runtime.idempotency,
     )
     async with asyncio.TaskGroup() as group:
         group.create_task(serve(stage.runtime, options, ready.set_result))

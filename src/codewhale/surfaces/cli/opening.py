@@ -20,9 +20,9 @@ T = TypeVar("T")
 async def opened(settings: Settings, what: str, owner: Owner | None) -> AsyncGenerator[Client]:
     """The client of the runtime. `StoreOwned` when the owner does not serve; `StoreError` when the data is unusable."""
     if owner is not None:
-        from codewhale.runtime.remote import connect  # noqa: PLC0415 - start-up: most runs have no server
+        from codewhale.client import connect_to  # noqa: PLC0415 - start-up: most runs have no server
 
-        async with connect(owner) as remote:
+        async with connect_to(owner) as remote:
             yield remote
     else:
         from codewhale.runtime.assembly import open_runtime  # noqa: PLC0415 - start-up: a client of a server needs none
