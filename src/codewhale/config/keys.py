@@ -83,6 +83,8 @@ class FileKeys(Struct, frozen=True, kw_only=True):
     allow_insecure_http: bool | None = None
     proxy: Text | None = None
     ca_file: Text | None = None
+    skills_dir: Text | None = None
+    mcp_config_path: Text | None = None
     providers: dict[str, ProviderKeys] = field(default_factory=dict[str, ProviderKeys])
     retry: RetryKeys = RetryKeys()
     stream: StreamKeys = StreamKeys()
@@ -141,6 +143,8 @@ def _layer(keys: FileKeys, problems: tuple[Problem, ...]) -> Layer:
         allow_insecure_http=keys.allow_insecure_http,
         proxy=keys.proxy,
         ca_file=keys.ca_file,
+        skills_dir=keys.skills_dir,
+        mcp_config=keys.mcp_config_path,
         providers={name: _provider(p) for name, p in keys.providers.items()},
         problems=problems,
     )

@@ -52,6 +52,8 @@ class Layer(Struct, frozen=True, kw_only=True):
     proxy: str | None = None
     no_proxy: tuple[str, ...] | None = None
     ca_file: str | None = None
+    skills_dir: str | None = None
+    mcp_config: str | None = None
     workspace: str | None = None
     providers: dict[str, ProviderLayer] = field(default_factory=dict[str, ProviderLayer])
     problems: tuple[Problem, ...] = ()

@@ -79,6 +79,8 @@ def load(overrides: Overrides | None = None, *, environ: dict[str, str] | None =
         proxy=all_of.proxy,
         no_proxy=all_of.no_proxy or (),
         ca_file=_absolute(all_of.ca_file) if all_of.ca_file else None,
+        skills_dir=_beside(path, all_of.skills_dir) or os.path.join(where.home, "skills"),
+        mcp_config=_beside(path, all_of.mcp_config) or os.path.join(where.home, "mcp.json"),
         problems=file.problems,
     )
 
@@ -100,6 +102,11 @@ def places(env: dict[str, str]) -> Places:
 
 def _absolute(path: str) -> str:
     return os.path.abspath(os.path.expanduser(path))
+
+
+def _beside(file: str, path: str | None) -> str | None:
+    """A path out of the settings file: a relative one is meant from the file's own directory."""
+    return os.path.normpath(os.path.join(os.path.dirname(file), os.path.expanduser(path))) if path else None
 
 
 def _workspace(path: str | None) -> str:

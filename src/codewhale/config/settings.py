@@ -3,6 +3,7 @@
 Invariant: every leaf has an effect and a line in docs/configuration.md. Nothing here reads files or the environment.
 """
 
+import os
 from typing import Literal
 
 from msgspec import Struct, field
@@ -132,4 +133,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     proxy: str | None = None
     no_proxy: tuple[str, ...] = ()
     ca_file: str | None = None
+    skills_dir: str
+    mcp_config: str
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def skills_state(self) -> str:
+        """The file that says which skills are switched off."""
+        return os.path.join(self.home, "skills_state.toml")
+
+    @property
+    def prices_dir(self) -> str:
+        """The folder of the person's own price tables."""
+        return os.path.join(self.home, "prices")

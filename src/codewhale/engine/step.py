@@ -73,7 +73,7 @@ async def listen(
     usage: Usage | None = None
     finish: FinishReason | None = None
     began = recorder.ports.clock.monotonic()
-    rate = caller.rate(recorder.ports.clock.now())
+    moment = recorder.ports.clock.now()
     try:
         async for event in caller.provider.stream(request):
             match event:
@@ -97,7 +97,7 @@ async def listen(
                 finish_reason=finish or "cut",
                 duration_ms=int((recorder.ports.clock.monotonic() - began) * 1000),
                 usage=usage,
-                charge=charge(usage, rate),
+                charge=None if usage is None else charge(usage, caller.rate(moment)),
             )
         )
     return finish or "unknown"

@@ -7,13 +7,16 @@ from codewhale.config.environment import environment
 from codewhale.config.routes import model_route
 from codewhale.config.settings import Settings
 from codewhale.domain.ports import Clock, RandomIds, SystemClock
+from codewhale.domain.usage import RateAt
 from codewhale.engine.ports import Ports
 from codewhale.llm.connect import open_provider
 from codewhale.llm.guard import GuardedProvider, Limits
+from codewhale.llm.pricing import route_rate
 from codewhale.llm.route import Route
 from codewhale.policy.redact import Redactor
 from codewhale.runtime.group import task_group
 from codewhale.runtime.runtime import Runtime
+from codewhale.runtime.surroundings import surroundings_of
 from codewhale.runtime.threads import Defaults
 from codewhale.runtime.turns import Model, Outside
 from codewhale.store.sqlite import SqliteStore
@@ -39,7 +42,7 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
             runtime = Runtime(
                 Ports(store=store, clock=clock, ids=RandomIds()),
                 defaults_of(settings),
-                Outside(models=models.of, processes=processes),
+                Outside(models=models.of, processes=processes, surroundings=surroundings_of(settings)),
                 group,
             )
             await runtime.recover()
@@ -77,7 +80,7 @@ class Models:
         self._settings = settings
         self._clock = clock
         self._limits = _limits(settings)
-        self._open: dict[tuple[str, str], tuple[Route, GuardedProvider]] = {}
+        self._open: dict[tuple[str, str], tuple[Route, GuardedProvider, RateAt]] = {}
 
     def of(self, model: str, provider: str | None) -> Model:
         """The model, ready to be called; `ConfigError` when it cannot be."""
@@ -85,13 +88,21 @@ class Models:
         found = self._open.get(key)
         if found is None:
             route = model_route(self._settings, provider, model)
-            found = self._open[key] = (route, open_provider(route, self._limits, self._clock))
-        route, guarded = found
-        return Model(provider=guarded, name=route.model, max_output_tokens=route.max_output, effort=route.effort)
+            rate = route_rate(route, self._settings.prices_dir)
+            found = self._open[key] = (route, open_provider(route, self._limits, self._clock), rate)
+        route, guarded, rate = found
+        return Model(
+            provider=guarded,
+            name=route.model,
+            max_output_tokens=route.max_output,
+            effort=route.effort,
+            window=route.window,
+            rate=rate,
+        )
 
     async def close(self) -> None:
         """Close idle connections."""
-        for _, provider in self._open.values():
+        for _, provider, _ in self._open.values():
             await provider.close()
 
 

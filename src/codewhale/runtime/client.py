@@ -14,6 +14,8 @@ from codewhale.domain.requests import Answer, ApprovalDecision, ClientToolResult
 from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
 
 if TYPE_CHECKING:  # their shapes are not needed to start
+    from codewhale.runtime.client_automations import AutomationClient
+    from codewhale.runtime.client_introspection import IntrospectionClient
     from codewhale.runtime.client_sessions import RewindClient, SessionsClient
     from codewhale.runtime.client_tasks import TaskClient
 
@@ -28,7 +30,13 @@ class Client(Protocol):
     def rewinds(self) -> "RewindClient": ...
 
     @property
+    def introspection(self) -> "IntrospectionClient": ...
+
+    @property
     def tasks(self) -> "TaskClient": ...
+
+    @property
+    def automations(self) -> "AutomationClient": ...
 
     async def create_thread(self, new: NewThread) -> Thread: ...
 
@@ -40,6 +48,10 @@ class Client(Protocol):
 
     async def start_turn(self, thread_id: str, given: TurnInput) -> StartedTurn:
         """Begin a turn. `Conflict` when the thread has an active one: the claim is atomic."""
+        ...
+
+    async def compact(self, thread_id: str, reason: str | None = None) -> StartedTurn:
+        """Begin a turn that replaces the model's conversation by a summary of it. Errors as `start_turn`."""
         ...
 
     async def steer(self, thread_id: str, turn_id: str, prompt: str) -> Turn: ...

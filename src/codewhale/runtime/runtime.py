@@ -30,6 +30,8 @@ from codewhale.runtime.turns import Outside, Turns
 from codewhale.store.port import Store, Ticket
 
 if TYPE_CHECKING:
+    from codewhale.runtime.automations import RuntimeAutomations
+    from codewhale.runtime.client_introspection import IntrospectionClient
     from codewhale.runtime.client_sessions import RewindClient, SessionsClient
     from codewhale.runtime.tasks import RuntimeTasks
 
@@ -47,6 +49,7 @@ class Runtime:
         self._outside = outside
         self._group = group
         self._tasks: RuntimeTasks | None = None
+        self._automations: RuntimeAutomations | None = None
         self._healing = asyncio.Lock()
         self._broken = False
         self.idempotency = Idempotency(ports.store.receipts, ports.clock, self._heal)
@@ -66,6 +69,13 @@ class Runtime:
         return Rewinds(self._ports, self._residents, self._heal, self.start_turn)
 
     @property
+    def introspection(self) -> "IntrospectionClient":
+        """What surrounds the threads."""
+        from codewhale.runtime.introspection import Introspection  # noqa: PLC0415 - start-up: few command lines ask
+
+        return Introspection(self._ports.store, self._defaults, self._outside, self._choose)
+
+    @property
     def tasks(self) -> "RuntimeTasks":
         """Background tasks; they run once told to `start`."""
         if self._tasks is None:
@@ -73,6 +83,16 @@ class Runtime:
 
             self._tasks = open_tasks(self, self._ports, self._outside.waiter, self._group, self._heal)
         return self._tasks
+
+    @property
+    def automations(self) -> "RuntimeAutomations":
+        """Schedules that queue tasks; they are followed once told to `start`."""
+        if self._automations is None:
+            from codewhale.runtime.automations import open_automations  # noqa: PLC0415 - start-up: calendars cost time
+
+            ledger = self.tasks.ledger
+            self._automations = open_automations(self._ports, ledger, self._outside.waiter, self._group, self._heal)
+        return self._automations
 
     @property
     def defaults(self) -> Defaults:
@@ -127,6 +147,10 @@ class Runtime:
     async def start_turn(self, thread_id: str, given: TurnInput) -> StartedTurn:
         await self._heal()
         return await self._turns.start(self._resident(thread_id), whole_fields(given))
+
+    async def compact(self, thread_id: str, reason: str | None = None) -> StartedTurn:
+        await self._heal()
+        return await self._turns.compact(self._resident(thread_id), reason)
 
     async def steer(self, thread_id: str, turn_id: str, prompt: str) -> Turn:
         await self._heal()
@@ -185,6 +209,8 @@ class Runtime:
 
     def stop(self, reason: str = "The runtime is shutting down.") -> None:
         """Interrupt all turns and start no more, tasks neither. The task group ends when they have."""
+        if self._automations is not None:
+            self._automations.stop()
         if self._tasks is not None:
             self._tasks.stop()
         self._turns.stop_all(reason)
@@ -202,8 +228,13 @@ class Runtime:
             if self._ports.store.failure is not None:
                 await asyncio.to_thread(self._ports.store.reopen)
             self._residents.clear()
+            if self._tasks is not None:
+                self._tasks.ledger.forget()
             await self.recover()
             self._broken = False
+
+    def _choose(self, provider: str, model: str) -> None:
+        self._defaults = replace(self._defaults, provider=provider, model=model)
 
     def _resident(self, thread_id: str) -> Resident:
         return self._residents.get(_checked(thread_id))

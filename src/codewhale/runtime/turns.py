@@ -32,13 +32,14 @@ from codewhale.llm.provider import Provider
 from codewhale.policy.decide import Posture
 from codewhale.policy.mode import parse_mode
 from codewhale.runtime.residents import ActiveTurn, Resident, Residents, conversation_of
+from codewhale.runtime.surroundings import Surroundings
 from codewhale.runtime.threads import Defaults
 from codewhale.store.port import Ticket
 from codewhale.tools.registry import ENTRIES, offered
 from codewhale.tools.schema import spec
 from codewhale.tools.tool import Tool
-from codewhale.workspace.files import Files
 from codewhale.work.port import TimeoutWaiter, Waiter
+from codewhale.workspace.files import Files
 from codewhale.workspace.processes import Processes
 
 
@@ -63,6 +64,7 @@ class Outside(Struct, frozen=True, kw_only=True):
     models: ModelSource
     processes: Processes
     waiter: Waiter = TimeoutWaiter()
+    surroundings: Surroundings | None = None
 
 
 class Turns:

@@ -47,16 +47,16 @@ class PriceTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     prices: tuple[PriceEntry, ...] = ()
 
 
-def load_prices(provider: str, own: str | None = None, *, published: bool = True) -> tuple[PriceEntry, ...]:
-    """All entries of a provider, those of the folder `own` first, then ours unless the endpoint is not the provider's own
-    (`published` false); empty when nobody knows any. `ConfigError` for a file that is no price table."""
+def published_prices(provider: str) -> tuple[PriceEntry, ...]:
+    """Our entries of a provider; empty when we know none."""
+    return own_prices(provider, _HERE)
+
+
+def own_prices(provider: str, folder: str) -> tuple[PriceEntry, ...]:
+    """The entries of the table that `folder` has for a provider. `ConfigError` for a file that is no price table."""
     if not provider or not all(c.isascii() and (c.isalnum() or c in "-_.") for c in provider):
         return ()
-    found: list[PriceEntry] = []
-    for folder in (own, _HERE if published else None):
-        if folder is not None:
-            found += _read(os.path.join(folder, f"{provider}.toml"))
-    return tuple(found)
+    return _read(os.path.join(folder, f"{provider}.toml"))
 
 
 def rate_of(entries: tuple[PriceEntry, ...], model: str) -> RateAt:

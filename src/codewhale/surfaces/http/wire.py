@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from codewhale.domain.introspection import McpServer, McpTool
 from codewhale.domain.records import Item, Thread, Turn
 from codewhale.domain.requests import Answer, UserInput
 from codewhale.domain.sessions import SessionMetadata
@@ -166,3 +167,46 @@ class PatchUndone(Struct, frozen=True, kw_only=True):
     patch_result: PatchResult
     thread: Thread
     original_user_text: str | None
+
+
+class CompactRequest(Struct, frozen=True, kw_only=True):
+    """Why the context is compacted, for people; its first 280 characters name the turn."""
+
+    reason: str | None = None
+
+
+class SkillRequest(Struct, frozen=True, kw_only=True):
+    """Whether a skill is to be offered to the model."""
+
+    enabled: bool
+
+
+class McpServers(Struct, frozen=True, kw_only=True):
+    """The configured MCP servers, by name."""
+
+    servers: tuple[McpServer, ...]
+
+
+class McpTools(Struct, frozen=True, kw_only=True):
+    """Tools of connected MCP servers, by server and name."""
+
+    tools: tuple[McpTool, ...]
+
+
+class ModelName(Struct, frozen=True, kw_only=True):
+    """A model as its provider calls it."""
+
+    id: str
+
+
+class ProviderModels(Struct, frozen=True, kw_only=True):
+    """Models of a provider, its default first."""
+
+    provider: str
+    models: tuple[ModelName, ...]
+
+
+class SwitchRequest(Struct, frozen=True, kw_only=True):
+    """The model to use with the provider; absent is the provider's default."""
+
+    model: str | None = None

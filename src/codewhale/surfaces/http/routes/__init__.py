@@ -1,7 +1,24 @@
 """The route table: one file per family, all endpoints listed here and nowhere else."""
 
 from codewhale.surfaces.http.endpoint import Endpoint
-from codewhale.surfaces.http.routes import events, requests, rewind, sessions, stream, system, tasks, threads, turns
+from codewhale.surfaces.http.routes import (
+    automations,
+    compact,
+    events,
+    mcp,
+    providers,
+    requests,
+    rewind,
+    sessions,
+    skills,
+    stream,
+    system,
+    tasks,
+    threads,
+    turns,
+    usage,
+    workspace,
+)
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *system.ENDPOINTS,
@@ -13,4 +30,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *sessions.ENDPOINTS,
     *rewind.ENDPOINTS,
     *tasks.ENDPOINTS,
+    *automations.ENDPOINTS,
+    *compact.ENDPOINTS,
+    *usage.ENDPOINTS,
+    *workspace.ENDPOINTS,
+    *skills.ENDPOINTS,
+    *mcp.ENDPOINTS,
+    *providers.ENDPOINTS,
 )

@@ -1,0 +1,109 @@
+"""Answers about what surrounds the threads: usage, workspace, skills, MCP servers, providers.
+
+Nothing here starts a program that a repository or a configuration names. Files are read in threads.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from codewhale.config.mcp import mcp_servers
+from codewhale.config.providers import default_model, provider_entries, provider_models
+from codewhale.config.settings import Settings
+from codewhale.config.skills_state import disabled_skills, set_skill_enabled
+from codewhale.context.skills import FoundSkills, find_skills
+from codewhale.domain.errors import InvalidInput, NotFound
+from codewhale.domain.introspection import (
+    McpServer,
+    ProviderList,
+    ProviderSwitch,
+    Skill,
+    SkillList,
+    SkillState,
+    WorkspaceStatus,
+)
+from codewhale.domain.usage import UsageQuery, UsageReport
+from codewhale.runtime.surroundings import Surroundings
+from codewhale.runtime.threads import Defaults
+from codewhale.runtime.turns import Outside
+from codewhale.store.port import Store
+from codewhale.workspace.git_status import workspace_status
+
+_SHOWN = 80
+
+
+class Introspection:
+    """`IntrospectionClient` in the owning process. `choose` makes a provider and model those of new threads."""
+
+    def __init__(self, store: Store, defaults: Defaults, outside: Outside, choose: Callable[[str, str], None]) -> None:
+        self._store = store
+        self._defaults = defaults
+        self._outside = outside
+        self._choose = choose
+
+    async def usage(self, query: UsageQuery) -> UsageReport:
+        return await asyncio.to_thread(self._store.usage, query)
+
+    async def workspace_status(self) -> WorkspaceStatus:
+        return await workspace_status(self._outside.processes, self._defaults.workspace)
+
+    async def skills(self) -> SkillList:
+        return await asyncio.to_thread(self._skills)
+
+    async def enable_skill(self, name: str, *, enabled: bool) -> SkillState:
+        await asyncio.to_thread(self._enable, name, enabled=enabled)
+        return SkillState(name=name, enabled=enabled)
+
+    async def mcp_servers(self) -> list[McpServer]:
+        return await asyncio.to_thread(mcp_servers, self._around.mcp_config)
+
+    async def providers(self) -> ProviderList:
+        settings = self._settings
+        current = self._defaults.provider or settings.route.provider
+        return ProviderList(current=current, providers=tuple(await asyncio.to_thread(provider_entries, settings)))
+
+    async def provider_models(self, provider: str) -> list[str]:
+        return await asyncio.to_thread(provider_models, self._settings, provider)
+
+    async def switch_provider(self, provider: str, model: str | None) -> ProviderSwitch:
+        chosen = (model or "").strip() or default_model(self._settings, provider)
+        if not chosen:
+            raise InvalidInput(f"Provider '{provider[:_SHOWN]}' has no default model: name one in `model`")
+        self._outside.models(chosen, provider)
+        self._choose(provider, chosen)
+        return ProviderSwitch(
+            provider=provider,
+            model=chosen,
+            message=f"New threads use {chosen} of {provider} until the runtime ends; the settings file is unchanged",
+            persisted=False,
+        )
+
+    @property
+    def _around(self) -> Surroundings:
+        assert self._outside.surroundings is not None
+        return self._outside.surroundings
+
+    @property
+    def _settings(self) -> Settings:
+        assert self._around.settings is not None
+        return self._around.settings
+
+    def _found(self) -> FoundSkills:
+        return find_skills(self._defaults.workspace, self._around.skills_dir)
+
+    def _skills(self) -> SkillList:
+        found = self._found()
+        disabled = disabled_skills(self._around.skills_state)
+        return SkillList(
+            directory=found.directory,
+            warnings=found.warnings,
+            skills=tuple(
+                Skill(name=s.name, description=s.description, path=s.path, enabled=s.name not in disabled)
+                for s in found.skills
+            ),
+        )
+
+    def _enable(self, name: str, *, enabled: bool) -> None:
+        found = self._found()
+        if not any(skill.name == name for skill in found.skills):
+            raise NotFound(f"skill '{name[:_SHOWN]}' not found under {found.directory}")
+        set_skill_enabled(self._around.skills_state, name, enabled=enabled)

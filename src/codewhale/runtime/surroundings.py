@@ -1,0 +1,24 @@
+"""What a runtime is told about the world around its threads. Values only, so that a start costs nothing."""
+
+from msgspec import Struct
+
+from codewhale.config.settings import Settings
+
+
+class Surroundings(Struct, frozen=True, kw_only=True):
+    """Where the person keeps skills and MCP servers, and the settings that name providers; None: there are none."""
+
+    skills_dir: str
+    skills_state: str
+    mcp_config: str
+    settings: Settings | None = None
+
+
+def surroundings_of(settings: Settings) -> Surroundings:
+    """The places that the settings name."""
+    return Surroundings(
+        skills_dir=settings.skills_dir,
+        skills_state=settings.skills_state,
+        mcp_config=settings.mcp_config,
+        settings=settings,
+    )
