@@ -9,6 +9,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "exec": ("exec", "ask once: do the work in this folder, print the answer, exit"),
     "threads": ("threads", "list, show and export your past conversations"),
     "task": ("task", "queue work for the background, and see what became of it"),
+    "usage": ("usage", "count the tokens used and what they cost"),
     "serve": ("serve", "run the HTTP server that apps and scripts connect to"),
     "demo": ("demo", "see it fix a small failing project, without any key"),
     "doctor": ("doctor", "check the set-up: settings, key, folders, tools"),
