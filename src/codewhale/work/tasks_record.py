@@ -58,11 +58,14 @@ def record_of(sources: TaskSources) -> TaskRecord:
     task = sources.task
     told = _Told()
     _changes(told, sources, ("queued", "running", "runtime_link"))
+    before = len(told.timeline)
     for number, item in enumerate(sources.items):
         _item(told, item, first=number == 0)
     for request in sources.requests:
         told.add(request.created_at, "status", f"Waiting for a person ({request.id}): {request.description}")
-    _changes(told, sources, ("cancel_requested", "canceled", "finished", "recovered"))
+    _changes(told, sources, ("cancel_requested",))
+    told.timeline[before:] = sorted(told.timeline[before:], key=attrgetter("timestamp"))
+    _changes(told, sources, ("canceled", "finished", "recovered"))
     result = _path(RESULT, "".join(_said(sources.items))) if task.status == "completed" else None
     if result is not None:
         told.add(task.ended_at, "result_ref", f"The whole result is {result}", result)
@@ -89,7 +92,7 @@ def record_of(sources: TaskSources) -> TaskRecord:
         artifacts=tuple(updates.artifacts),
         github_events=tuple(updates.github_events),
         tool_calls=tuple(told.calls),
-        timeline=capped(sorted(told.timeline, key=attrgetter("timestamp"))),
+        timeline=capped(told.timeline),
         result_summary=task.result_summary,
         result_detail_path=result,
         error=task.error,
