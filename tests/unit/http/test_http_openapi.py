@@ -60,3 +60,14 @@ async def test_it_is_served_without_a_token(site: Any) -> None:
     answer = await site.call("GET", "/openapi.json", auth=False)
     assert answer.body == document_json("0.0.1")
     assert msgspec.json.decode(answer.body)["info"]["version"] == "0.0.1"
+
+
+async def test_it_can_be_read_as_a_page_that_needs_nothing_else(site: Any) -> None:
+    answer = await site.call("GET", "/docs", auth=False)
+    text = answer.body.decode()
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none';")
+    assert re.findall(r"<script|src=|https?://", text) == []
+    anchors = set(re.findall(r'id="([^"]+)"', text))
+    assert {name for name in re.findall(r'href="#([^"]+)"', text) if name not in anchors} == set()
+    assert {endpoint.name for endpoint in ENDPOINTS} <= anchors

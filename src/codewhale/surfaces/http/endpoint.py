@@ -38,6 +38,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     status: int = 200
     body: type[Any] | None = None
     answer: Any = None
+    media: str = "application/json"
     stream: StreamKind | None = None
     params: tuple[Param, ...] = ()
     access: Access = "token"
@@ -51,6 +52,7 @@ class Spec(Struct, frozen=True, kw_only=True):
     doc: str
     status: int = 200
     answer: Any = None
+    media: str = "application/json"
     stream: StreamKind | None = None
     params: tuple[Param, ...] = ()
     access: Access = "token"
@@ -90,6 +92,7 @@ def with_body(
         status=spec.status,
         body=body,
         answer=spec.answer,
+        media=spec.media,
         stream=spec.stream,
         params=spec.params,
         access=spec.access,
@@ -112,6 +115,7 @@ def _endpoint(
         run=without_body,
         status=spec.status,
         answer=spec.answer,
+        media=spec.media,
         stream=spec.stream,
         params=spec.params,
         access=spec.access,

@@ -56,7 +56,7 @@ class Presenter(Protocol):
 
 
 class Reply(Struct, frozen=True, kw_only=True):
-    """A whole answer."""
+    """A whole answer. Its `headers` go before those that every answer has."""
 
     status: int = 200
     body: bytes = b""
@@ -163,7 +163,8 @@ def _query_value(name: str, kind: str, value: str) -> str | int | bool:
 
 async def send_reply(send: Send, reply: Reply, extra: Headers = ()) -> None:
     """Send a whole answer."""
-    headers = [*SAFETY_HEADERS, *reply.headers, *extra]
+    own = {name for name, _ in reply.headers}
+    headers = [*(pair for pair in SAFETY_HEADERS if pair[0] not in own), *reply.headers, *extra]
     if reply.status != 204:  # which has no body and must not give a length
         headers.append((b"content-length", str(len(reply.body)).encode()))
     if reply.body:

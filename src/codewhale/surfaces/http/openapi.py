@@ -126,7 +126,7 @@ def _success(endpoint: Endpoint, by_kind: dict[int, Json]) -> Json:
         answers = [by_kind[id(kind)] for kind in answers_of(endpoint)]
         if not answers:
             return {"description": "Success; there is no body."}
-        content = {"application/json": {"schema": answers[0] if len(answers) == 1 else {"anyOf": answers}}}
+        content = {endpoint.media: {"schema": answers[0] if len(answers) == 1 else {"anyOf": answers}}}
         return {"description": "Success.", "content": content}
     if endpoint.stream == "events":
         schema: Json = {"$ref": REF.format(name="Event")}
