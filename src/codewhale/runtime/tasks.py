@@ -18,6 +18,7 @@ from codewhale.domain.tasks import OPEN_TASKS, NewTask, Task, TaskChange, TaskFi
 from codewhale.engine.ports import Ports
 from codewhale.runtime.threads import Defaults
 from codewhale.store.port import Store, Ticket
+from codewhale.work.ledger import Ledger
 from codewhale.work.port import TaskWatcher, TurnRunner, Waiter
 from codewhale.work.tasks import TaskDefaults
 from codewhale.work.tasks_pool import PoolSetup, TaskPool
@@ -46,16 +47,17 @@ def open_tasks(
         limits=given.tasks,
         waiter=waiter,
     )
-    return RuntimeTasks(ports.store, TaskPool(ports, setup, group), heal)
+    return RuntimeTasks(ports, TaskPool(ports, setup, group), heal)
 
 
 class RuntimeTasks:
-    """The tasks of one data directory."""
+    """The tasks of one data directory. `ledger` follows those that automations queue, from the first on."""
 
-    def __init__(self, store: Store, pool: TaskPool, heal: Callable[[], Awaitable[None]]) -> None:
-        self._store = store
+    def __init__(self, ports: Ports, pool: TaskPool, heal: Callable[[], Awaitable[None]]) -> None:
+        self._store: Store = ports.store
         self._pool = pool
         self._heal = heal
+        self.ledger = Ledger(ports, self)
 
     async def add(self, new: NewTask) -> TaskRecord:
         task = await self.enqueue(new)

@@ -37,6 +37,11 @@ class ManualClock:
             raise ValueError("time does not go backwards")
         self._millis += round(seconds * 1000)
 
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock, in either direction; monotonic time stands still."""
+        self._millis += round(seconds * 1000)
+        self._begun += round(seconds * 1000)
+
 
 class SequentialIds:
     """`Ids` that count per prefix: `thr_0000000000000001`, `thr_0000000000000002`, `turn_0000000000000001`, …"""

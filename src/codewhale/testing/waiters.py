@@ -59,3 +59,43 @@ class ManualWaiter:
     async def _settle(self) -> None:
         for _ in range(SETTLE):
             await asyncio.sleep(0)  # noqa: TID251 - lets others run, waits for nothing
+
+
+class StepWaiter:
+    """`work.port.Waiter` that lets no time pass by itself: who waits is woken by its event, or by `look`, as if its
+    seconds were over. For tests of who sleeps how long, and of clocks that jump."""
+
+    def __init__(self) -> None:
+        self._asleep: dict[asyncio.Event, tuple[float | None, asyncio.Event]] = {}
+        self._news = asyncio.Event()
+
+    async def until(self, woken: asyncio.Event, seconds: float | None) -> bool:
+        if woken.is_set():
+            return True
+        over = asyncio.Event()
+        self._asleep[woken] = (seconds, over)
+        self._news.set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                waits = [group.create_task(woken.wait()), group.create_task(over.wait())]
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                for wait in waits:
+                    wait.cancel()
+        finally:
+            self._asleep.pop(woken, None)
+        return woken.is_set()
+
+    async def asleep(self, woken: asyncio.Event) -> float | None:
+        """Wait until somebody waits for this event and it is not set; the seconds that they were ready to wait."""
+        while True:
+            self._news.clear()
+            found = self._asleep.get(woken)
+            if found is not None and not woken.is_set() and not found[1].is_set():
+                return found[0]
+            await self._news.wait()
+
+    async def look(self, woken: asyncio.Event) -> float | None:
+        """Let the sleeper look at the world again, and wait until it sleeps anew; the seconds of that sleep."""
+        await self.asleep(woken)
+        self._asleep[woken][1].set()
+        return await self.asleep(woken)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from codewhale.domain.automations import (
     AUTOMATION_VERSION,
+    NEVER_RAN,
     Automation,
     AutomationPatch,
     NewAutomation,
@@ -81,9 +82,9 @@ def advanced(automation: Automation, due: datetime | None) -> Automation:
     return replace(automation, next_run_at=None if due is None else stamp(due))
 
 
-def unclaimed(rule: Rule, ran: Sequence[Occurrence], *, now: str) -> datetime | None:
-    """The first due time after `now` that none of the rows `ran`."""
-    taken = {row.scheduled_for for row in ran}
+def unclaimed(rule: Rule, rows: Sequence[Occurrence], *, now: str) -> datetime | None:
+    """The first due time after `now` that none of the rows ran."""
+    taken = {row.scheduled_for for row in rows if row.status not in NEVER_RAN}
     at = next_after(rule, instant(now))
     while at is not None and stamp(at) in taken:
         at = next_after(rule, at)

@@ -158,8 +158,8 @@ class AutomationBook:
             return
         rule = rule_of(automation)
         due = decide(automation, rule, instant(automation.next_run_at), instant(now))
-        last = next_after(rule, instant(now))
-        rows = self._ports.store.automations.claimed(automation.id, automation.next_run_at, now)
+        rows = self._ports.store.automations.claimed(automation.id, automation.next_run_at, FOREVER)
+        last = unclaimed(rule, rows, now=now)
         known = {row.scheduled_for: row for row in rows}
         passed: list[Occurrence] = []
         for one, following in zip(due, [*(later.at for later in due[1:]), last], strict=True):
@@ -200,7 +200,7 @@ class AutomationBook:
         if at is None or (planned is not None and stamp(at) >= planned):
             return None
         rows = self._ports.store.automations.claimed(automation.id, now, planned or FOREVER)
-        at = unclaimed(rule, [row for row in rows if row.status not in NEVER_RAN], now=now)
+        at = unclaimed(rule, rows, now=now)
         return at if at is not None and (planned is None or stamp(at) < planned) else None
 
     async def _rest(self, automation_id: str, why: str) -> None:

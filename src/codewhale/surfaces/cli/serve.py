@@ -59,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
 async def _serve(args: argparse.Namespace, settings: Settings, token: Token) -> None:
     async with open_runtime(settings, what="serve") as runtime:
         runtime.tasks.start()
+        runtime.automations.start()
 
         def ready(server: Ready) -> None:
             announce(runtime, url=server.url, token=server.token)
