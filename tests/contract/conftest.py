@@ -10,9 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from codewhale.config.settings import Route, Settings
 from codewhale.domain.ports import RandomIds
 from codewhale.engine.ports import Ports
 from codewhale.runtime.runtime import Runtime
+from codewhale.runtime.surroundings import surroundings_of
 from codewhale.runtime.threads import Defaults
 from codewhale.runtime.turns import Model, Outside
 from codewhale.store.sqlite import SqliteStore
@@ -25,6 +27,24 @@ from codewhale.testing.scripted_provider import ScriptedProvider
 from codewhale.workspace.processes import Processes
 
 TOKEN = "dst_" + "0123456789abcdef" * 4
+
+
+def settings_in(home: Path, workspace: Path) -> Settings:
+    """Settings of a person with an empty home."""
+    return Settings(
+        home=str(home),
+        config_path=str(home / "config.toml"),
+        config_present=False,
+        profile=None,
+        tasks_dir=str(home / "tasks"),
+        runtime_dir=str(home / "runtime"),
+        automations_dir=str(home / "automations"),
+        workspace=str(workspace),
+        route=Route(provider="deepseek", model="deepseek-v4-pro", base_url="https://api.deepseek.com/beta"),
+        skills_dir=str(home / "skills"),
+        mcp_config=str(home / "mcp.json"),
+    )
+
 
 Start = Callable[..., AbstractAsyncContextManager["Product"]]
 
@@ -109,7 +129,11 @@ def start(transport: str, tmp_path: Path) -> Start:
                 runtime = Runtime(
                     Ports(store=store, clock=clock, ids=RandomIds()),
                     Defaults(model="scripted", workspace=str(workspace)),
-                    Outside(models=lambda name, _: Model(provider=model, name=name), processes=processes),
+                    Outside(
+                        models=lambda name, _: Model(provider=model, name=name),
+                        processes=processes,
+                        surroundings=surroundings_of(settings_in(tmp_path / "home", workspace)),
+                    ),
                     group,
                 )
                 await runtime.recover()

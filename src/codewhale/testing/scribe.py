@@ -12,6 +12,7 @@ from codewhale.domain import events as e
 from codewhale.domain.ports import Clock, Ids
 from codewhale.domain.records import SCHEMA_VERSION, DeltaKind, Item, ItemKind, Thread, Turn, Usage, summarize
 from codewhale.domain.requests import Answer, Question, UserInput
+from codewhale.domain.usage import Charge
 
 _End = Literal["completed", "failed", "interrupted"]
 _ENDS: dict[_End, type[e.ItemCompleted | e.ItemFailed | e.ItemInterrupted]] = {
@@ -139,10 +140,18 @@ class Scribe:
             return [self._event(e.UserInputAnswered(id=request_id, input_id=request_id, answers=answers))]
         return [self._event(e.ApprovalDecided(approval_id=request_id, decision="allow", remember=False))]
 
-    def step(self, usage: Usage | None = None, model: str = "deepseek-chat") -> list[e.NewEvent]:
+    def step(
+        self, usage: Usage | None = None, model: str = "deepseek-chat", charge: Charge | None = None
+    ) -> list[e.NewEvent]:
         """A model call ended."""
         step = e.StepCompleted(
-            step=1, provider="deepseek", model=model, finish_reason="stop", duration_ms=5, usage=usage
+            step=1,
+            provider="deepseek",
+            model=model,
+            finish_reason="stop",
+            duration_ms=5,
+            usage=usage,
+            charge=charge,
         )
         return [self._event(step)]
 
