@@ -1,0 +1,64 @@
+"""Import and export for a command line: the store of a data directory that nobody else uses, for the time it takes."""
+
+import asyncio
+import os
+
+from codewhale.config.settings import Settings
+from codewhale.domain.errors import NotFound, StoreOwned
+from codewhale.domain.ports import RandomIds, SystemClock
+from codewhale.runtime.assembly import open_runtime
+from codewhale.runtime.exporting import Exported, export_files
+from codewhale.runtime.importing.directory import Importer
+from codewhale.runtime.importing.report import Report
+from codewhale.runtime.maintenance import store_exists
+from codewhale.runtime.owner import owner_of
+from codewhale.store.port import Store
+from codewhale.store.sqlite import SqliteStore
+
+
+def import_directory(settings: Settings, directory: str, *, dry_run: bool) -> Report:
+    """Take a directory of the followed system. A dry run records nothing and makes no store."""
+    if not os.path.isdir(directory):
+        raise NotFound(f"there is no directory {directory}", hint="give the folder that holds sessions/ and tasks/")
+    if os.path.realpath(directory) == os.path.realpath(settings.runtime_dir):
+        raise NotFound(f"{directory} is the directory to import into", hint="give the one that holds the old files")
+    _alone(settings, "import")
+    if dry_run and not store_exists(settings):
+        store = SqliteStore.in_memory()
+        try:
+            return asyncio.run(_imported(store, settings, directory, dry_run=True))
+        finally:
+            store.close()
+    return asyncio.run(_import(settings, directory, dry_run=dry_run))
+
+
+def export_directory(settings: Settings, directory: str) -> Exported:
+    """Write the layout of the followed system into an empty directory."""
+    if not store_exists(settings):
+        raise NotFound(f"there is no store in {settings.runtime_dir} yet", hint="the first `codewhale exec` makes it")
+    _alone(settings, "export")
+    return asyncio.run(_export(settings, directory))
+
+
+async def _import(settings: Settings, directory: str, *, dry_run: bool) -> Report:
+    async with open_runtime(settings, what="import") as runtime:
+        return await _imported(runtime.store, settings, directory, dry_run=dry_run)
+
+
+async def _imported(store: Store, settings: Settings, directory: str, *, dry_run: bool) -> Report:
+    importer = Importer(store, SystemClock(), RandomIds(), model=settings.route.model, dry_run=dry_run)
+    return await importer.run(directory)
+
+
+async def _export(settings: Settings, directory: str) -> Exported:
+    async with open_runtime(settings, what="export") as runtime:
+        return export_files(runtime.store, directory)
+
+
+def _alone(settings: Settings, what: str) -> None:
+    owner = owner_of(settings.runtime_dir)
+    if owner is not None:
+        raise StoreOwned(
+            f"{settings.runtime_dir} is in use by process {owner.pid} (codewhale {owner.what})",
+            hint=f"stop it first, then run the {what} again",
+        )
