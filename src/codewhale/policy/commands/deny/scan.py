@@ -1,0 +1,242 @@
+"""From a syntax tree to acts: what each simple command, redirect and substitution of a text does, with likely values.
+
+Walks without recursion, follows assignments and `cd`, and looks into nested shell scripts a few levels deep.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct, field
+from tree_sitter import Node
+
+from codewhale.policy.commands.deny.unwrap import base, inner_commands, inner_scripts, reads_program_from_input
+from codewhale.policy.commands.deny.words import UNKNOWN, ansi, substitutions, value, values
+from codewhale.policy.commands.syntax import below, captures, parse, source
+from codewhale.policy.commands.verdict import Place
+
+DEEPEST_SCRIPT = 6
+MOST_STEPS = 100_000
+FULL_WALK = 4_000
+"""Texts above so many bytes are walked only where they are not made of plain words."""
+
+_STATEMENTS = "[(command) (pipeline) (redirected_statement) (variable_assignment) (declaration_command) (function_definition)] @it"
+_PLAIN = re.compile(r"[A-Za-z0-9_./=,:+@%-]+(?:[ \t]+[A-Za-z0-9_./=,:+@%-]+)*")
+_PLAIN_START = re.compile(r"(?:echo|printf|true|false|ls|pwd|cat|wc|test|grep|head|tail|sleep|date|:)(?![^ \t])")
+_HOT = re.compile(r"/\.|(?:^|[ \t=])\.[a-zA-Z]|/(?:etc|dev|proc|root|home|Users)\b")
+_WRITES = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<>"})
+
+
+class Act(Struct, kw_only=True):
+    """One thing that happens: the words (none for a bare redirect), the files that redirects read and write, the folders
+    it may happen in, which statement it belongs to and the place in its pipeline. `inner`: found inside another act."""
+
+    argv: list[str]
+    text: str
+    group: int
+    stage: int = 0
+    reads: list[str] = field(default_factory=list[str])
+    writes: list[str] = field(default_factory=list[str])
+    folders: tuple[str, ...] = ()
+    substituted: bool = False
+    inner: bool = False
+    bomb: bool = False
+
+
+class _Spot(Struct, frozen=True):
+    group: int | None = None
+    stage: int = 0
+    substituted: bool = False
+
+
+class Scan:
+    """The acts of a text at `place`, in order; reading stops after a bounded number of steps."""
+
+    def __init__(self, place: Place) -> None:
+        self.acts: list[Act] = []
+        self._known: dict[str, str] = {"PWD": place.cwd, "OLDPWD": UNKNOWN, "IFS": " "}
+        if place.home:
+            self._known["HOME"] = place.home
+        self._folders: list[str] = [place.cwd]
+        self._groups = 0
+        self._steps = 0
+        self._depth = 0
+        self._fed: dict[int, list[str]] = {}
+
+    def read(self, text: str) -> None:
+        """Add the acts of a script text."""
+        root = parse(text).root_node
+        if root.end_byte <= FULL_WALK or _brackets(text) > FULL_WALK // 10:
+            self._walk([root])
+            return
+        chosen: list[Node] = []
+        end = -1
+        for node in captures(_STATEMENTS, root):
+            if node.start_byte >= end and not _harmless(node):
+                chosen.append(node)
+                end = node.end_byte
+        self._walk(chosen)
+
+    def _walk(self, roots: Sequence[Node]) -> None:
+        todo = [(node, _Spot()) for node in reversed(roots)]
+        while todo and self._steps < MOST_STEPS:
+            self._steps += 1
+            node, spot = todo.pop()
+            todo.extend(reversed(self._visit(node, spot)))
+
+    def _visit(self, node: Node, spot: _Spot) -> list[tuple[Node, _Spot]]:
+        match node.type:
+            case "command" | "declaration_command" | "test_command" | "unset_command":
+                return self._command(node, self._grouped(spot))
+            case "pipeline":
+                spot = self._grouped(spot)
+                parts = [child for child in node.children if child.is_named]
+                return [(p, _Spot(spot.group, spot.stage + i, spot.substituted)) for i, p in enumerate(parts)]
+            case "redirected_statement" | "heredoc_redirect" | "negated_command":
+                spot = self._grouped(spot)
+                later = _Spot(spot.group, spot.stage + (node.type == "heredoc_redirect"), spot.substituted)
+                return [(child, later) for child in node.children]
+            case "file_redirect":
+                return self._redirect(node, self._grouped(spot))
+            case "heredoc_body" | "herestring_redirect":
+                return self._feed(node, self._grouped(spot))
+            case "variable_assignment":
+                return self._assign(node, self._grouped(spot))
+            case "function_definition":
+                self._function(node)
+                return [(child, _Spot()) for child in node.children]
+            case "subshell" | "compound_statement" | "command_substitution" | "process_substitution" | "do_group":
+                return [(child, spot) for child in node.children]
+            case _:
+                return [
+                    (child, _Spot(None, 0, spot.substituted) if child.is_named else spot) for child in node.children
+                ]
+
+    def _grouped(self, spot: _Spot) -> _Spot:
+        if spot.group is not None:
+            return spot
+        self._groups += 1
+        return _Spot(self._groups, spot.stage, spot.substituted)
+
+    def _command(self, node: Node, spot: _Spot) -> list[tuple[Node, _Spot]]:
+        argv: list[str] = []
+        later: list[tuple[Node, _Spot]] = []
+        inside = _Spot(spot.group, spot.stage, substituted=True)
+        for child in node.children:
+            if child.type in ("file_redirect", "herestring_redirect", "heredoc_redirect"):
+                later.append((child, spot))
+                continue
+            if child.type == "variable_assignment" and node.type == "command":
+                later += self._assign(child, spot)
+                continue
+            argv += values(child, self._known)
+            later += [(inner, inside) for inner in substitutions(child)]
+        if argv:
+            self._act(argv, source(node), spot)
+        return later
+
+    def _act(self, argv: list[str], text: str, spot: _Spot, *, inner: bool = False) -> None:
+        assert spot.group is not None
+        if not argv or len(self.acts) > MOST_STEPS:
+            return
+        folders = tuple(self._folders[-8:])
+        act = Act(
+            argv=argv,
+            text=text,
+            group=spot.group,
+            stage=spot.stage,
+            folders=folders,
+            substituted=spot.substituted,
+            inner=inner,
+        )
+        self.acts.append(act)
+        if base(argv[0]) in ("cd", "pushd", "chdir"):
+            self._enter(argv)
+        if self._depth >= DEEPEST_SCRIPT:
+            return
+        self._depth += 1
+        for command in inner_commands(argv):
+            self._act(command, text, spot, inner=True)
+        for script in inner_scripts(argv):
+            self.read(script)
+        self._run_what_is_fed(act)
+        self._depth -= 1
+
+    def _run_what_is_fed(self, act: Act) -> None:
+        if reads_program_from_input(act.argv):
+            for script in self._fed.pop(act.group, []):
+                self.read(script)
+        elif base(act.argv[0]) in ("echo", "printf") and len(act.argv) > 1:
+            words = [word for word in act.argv[1:] if word not in ("-e", "-n", "-ne", "-en", "%s", "%b", "%s\\n")]
+            self._fed.setdefault(act.group, []).append(ansi(" ".join(words)))
+
+    def _enter(self, argv: list[str]) -> None:
+        targets = [word for word in argv[1:] if not word.startswith("-")]
+        target = targets[0] if targets else self._known.get("HOME", "~")
+        self._folders.append(os.path.normpath(os.path.join(self._folders[-1], target)))
+        self._known["PWD"] = self._folders[-1]
+
+    def _redirect(self, node: Node, spot: _Spot) -> list[tuple[Node, _Spot]]:
+        assert spot.group is not None
+        operator = next((child.type for child in node.children if not child.is_named), "")
+        later: list[tuple[Node, _Spot]] = []
+        act = Act(argv=[], text=source(node), group=spot.group, stage=spot.stage, folders=tuple(self._folders[-8:]))
+        for child in node.children:
+            if child.is_named and child.type != "file_descriptor":
+                (act.writes if operator in _WRITES else act.reads).extend(values(child, self._known))
+                later += [(inner, _Spot(spot.group, spot.stage, substituted=True)) for inner in substitutions(child)]
+        self.acts.append(act)
+        return later
+
+    def _feed(self, node: Node, spot: _Spot) -> list[tuple[Node, _Spot]]:
+        assert spot.group is not None
+        if node.type == "heredoc_body":
+            text = source(node)
+        else:
+            words = [child for child in node.children if child.is_named]
+            text = value(words[-1], self._known) if words else ""
+        self._fed.setdefault(spot.group, []).append(text)
+        shell = next(
+            (a for a in self.acts if a.group == spot.group and a.argv and reads_program_from_input(a.argv)), None
+        )
+        if shell is not None and self._depth < DEEPEST_SCRIPT:
+            self._depth += 1
+            self.read(text)
+            self._depth -= 1
+        return [(inner, _Spot(spot.group, spot.stage, substituted=True)) for inner in substitutions(node)]
+
+    def _assign(self, node: Node, spot: _Spot) -> list[tuple[Node, _Spot]]:
+        name, given = node.child_by_field_name("name"), node.child_by_field_name("value")
+        if name is None:
+            return []
+        if given is not None and given.type != "array":
+            self._known[source(name)] = value(given, self._known)
+        inside = _Spot(spot.group, spot.stage, substituted=True)
+        return [(inner, inside) for inner in substitutions(node)]
+
+    def _function(self, node: Node) -> None:
+        """A function that calls itself in a pipe or in the background fills the machine with processes."""
+        name = node.child_by_field_name("name")
+        body = node.child_by_field_name("body")
+        if name is None or body is None:
+            return
+        calls = [n for n in below(body) if n.type == "command_name" and source(n) == source(name)]
+        spread = any(n.type in ("&", "pipeline") for n in below(body))
+        if calls and spread:
+            self._groups += 1
+            self.acts.append(Act(argv=[], text=source(node), group=self._groups, bomb=True))
+
+
+def _harmless(node: Node) -> bool:
+    """Whether a statement of a huge text is plain words that no rule could be about."""
+    text = source(node)
+    return (
+        node.type == "command"
+        and _PLAIN_START.match(text) is not None
+        and _PLAIN.fullmatch(text) is not None
+        and _HOT.search(text) is None
+    )
+
+
+def _brackets(text: str) -> int:
+    return text.count("(") + text.count("{") + text.count("`")
