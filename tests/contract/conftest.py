@@ -40,7 +40,12 @@ def settings_in(home: Path, workspace: Path) -> Settings:
         runtime_dir=str(home / "runtime"),
         automations_dir=str(home / "automations"),
         workspace=str(workspace),
-        route=Route(provider="deepseek", model="deepseek-v4-pro", base_url="https://api.deepseek.com/beta"),
+        route=Route(
+            provider="deepseek",
+            model="deepseek-v4-pro",
+            base_url="https://api.deepseek.com/beta",
+            api_key_env=("DEEPSEEK_API_KEY",),
+        ),
         skills_dir=str(home / "skills"),
         mcp_config=str(home / "mcp.json"),
     )
