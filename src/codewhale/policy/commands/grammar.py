@@ -51,7 +51,7 @@ class Grammar(Struct, frozen=True, kw_only=True):
         options = self._parse(args, paths)
         self._check_operands(options, paths)
         if self.also is not None:
-            self.extra(options, paths)
+            self.also(options, paths)
 
     def _parse(self, args: Sequence[str], paths: Paths) -> Options:
         given: list[tuple[str, str | None]] = []

@@ -88,7 +88,7 @@ def _git(
     operands: str = "text*",
     also: Callable[[Options, Paths], None] = _plain_refs,
 ) -> Grammar:
-    return grammar("git", short, long=long, value=value, maybe=maybe, operands=operands, also=extra)
+    return grammar("git", short, long=long, value=value, maybe=maybe, operands=operands, also=also)
 
 
 def _words(*allowed: str) -> Check:
