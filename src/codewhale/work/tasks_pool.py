@@ -151,6 +151,7 @@ class TaskPool:
         try:
             outcome = await run.carry()
         except asyncio.CancelledError:
+            self._open = False  # the group is going away and takes no more
             self._end(run, stopped("shutdown", self._setup.limits))
             raise
         except CodewhaleError as error:
