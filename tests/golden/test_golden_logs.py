@@ -295,3 +295,19 @@ async def test_plan_mode_offers_nothing_that_writes(stage: Stage, same_log: Same
         thread = await scene.thread(NewThread(workspace=scene.workspace))
         await scene.say(thread.id, "write a file")
         same_log(scene, thread.id, "plan_mode")
+
+
+async def test_compaction(stage: Stage, same_log: SameLog) -> None:
+    script = """
+    [[reply]]
+    text = "Hello, I am here."
+    [[reply]]
+    text = "The person said hello."
+    """
+    async with stage(script) as scene:
+        thread = await scene.thread()
+        await scene.say(thread.id, "hello")
+        started = await scene.runtime.compact(thread.id, "a fresh start")
+        await scene.turn(thread.id, started.turn.id)
+        await scene.say(thread.id, "and now?")
+        same_log(scene, thread.id, "compaction")
