@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 HERE = Path(__file__).parent
-PLACES = (HERE, HERE.parent / "unit" / "http", HERE.parent / "process")
+PLACES = (HERE, HERE.parent / "unit" / "http", HERE.parent / "unit" / "sessions", HERE.parent / "process")
 
 
 class Requirement(msgspec.Struct, forbid_unknown_fields=True):

@@ -72,8 +72,9 @@ def _prepare(directory: str, runtime: str) -> None:
         raise InvalidInput(
             f"{directory} is not empty", hint="export into a new or empty directory: nothing is overwritten"
         )
-    for folder in (os.path.join(directory, "sessions"), *(os.path.join(runtime, name) for name in _FOLDERS)):
-        os.makedirs(folder, mode=0o700)
+    tasks = os.path.dirname(runtime)
+    for folder in (os.path.join(directory, "sessions"), tasks, runtime, *(os.path.join(runtime, n) for n in _FOLDERS)):
+        os.mkdir(folder, 0o700)
 
 
 def _thread(store: Store, thread: Thread, runtime: str, done: Exported) -> None:
