@@ -22,7 +22,6 @@ from codewhale.surfaces.cli.parser import command_parser
 from codewhale.surfaces.http.openapi import answers_of
 from codewhale.surfaces.http.routes import ENDPOINTS
 from codewhale.tools.registry import offered
-from codewhale.tools.schema import spec
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs/reference"
@@ -75,7 +74,7 @@ def tools() -> str:
     """Every tool that the model is offered."""
     sections: list[str] = []
     for tool in offered("yolo", allow_shell=True):
-        shown = spec(tool).parameters
+        shown = tool.parameters
         properties, required = shown["properties"], shown.get("required", ())
         assert isinstance(properties, dict)
         rows = [

@@ -4,8 +4,6 @@ Order: what the mode forbids, what was refused before, the tool's own default, w
 a question in the person's place. Invariant: nothing after a deny is looked at, so no permission ever undoes one.
 """
 
-import hashlib
-
 import msgspec
 from msgspec import Struct
 
@@ -72,5 +70,7 @@ def approval_key(call: PlannedCall) -> str | None:
         plain = msgspec.json.decode(call.arguments)
     except msgspec.DecodeError:
         return None
+    from hashlib import sha256  # noqa: PLC0415 - start-up: most runs ask for nothing
+
     canonical = msgspec.json.encode([call.tool, plain], order="deterministic")
-    return f"{call.tool}:{hashlib.sha256(canonical).hexdigest()}"
+    return f"{call.tool}:{sha256(canonical).hexdigest()}"

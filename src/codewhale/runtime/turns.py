@@ -14,7 +14,7 @@ from codewhale.context.system import system_text
 from codewhale.domain import events as e
 from codewhale.domain.commands import StartedTurn, TurnInput
 from codewhale.domain.errors import Conflict, InvalidInput, NotFound, StoreError
-from codewhale.domain.messages import Effort, UserMessage
+from codewhale.domain.messages import Effort, ToolSpec, UserMessage
 from codewhale.domain.records import SCHEMA_VERSION, Thread, Turn, summarize
 from codewhale.domain.requests import Answer, ApprovalDecision, ClientToolResult, RequestKind
 from codewhale.domain.text import whole_fields
@@ -36,8 +36,6 @@ from codewhale.runtime.surroundings import Surroundings
 from codewhale.runtime.threads import Defaults
 from codewhale.store.port import Ticket
 from codewhale.tools.registry import ENTRIES, offered
-from codewhale.tools.schema import spec
-from codewhale.tools.tool import Tool
 from codewhale.work.port import TimeoutWaiter, Waiter
 from codewhale.workspace.files import Files
 from codewhale.workspace.processes import Processes
@@ -330,18 +328,17 @@ class Turns:
             )
 
 
-def _offered(active: ActiveTurn) -> tuple[Tool, ...]:
-    return tuple(offered(active.posture.mode, allow_shell=active.posture.allow_shell))
+def _offered(active: ActiveTurn) -> tuple[ToolSpec, ...]:
+    return offered(active.posture.mode, allow_shell=active.posture.allow_shell)
 
 
 def _setup(thread: Thread, model: Model, room: CallRoom, active: ActiveTurn, *, max_steps: int) -> TurnSetup:
-    ours = (spec(tool) for tool in _offered(active))
     brought = (spec_of(name, tool) for name, tool in room.client_tools.items())
     return TurnSetup(
         caller=Caller(provider=model.provider, rate=model.rate),
         model=model.name,
         system=system_text(thread),
-        tools=(*ours, *brought),
+        tools=(*_offered(active), *brought),
         room=room,
         policies=(StepLimit(max_steps),),
         max_output_tokens=model.max_output_tokens,

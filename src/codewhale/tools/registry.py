@@ -1,14 +1,20 @@
-"""Every tool there is, in the order in which the model is offered them. A tool's module is imported when it is offered.
+"""Every tool there is, in the order in which the model is offered them. A tool's module is imported when it is first called.
+
+What the model is shown of them is in `specs.json`, which `./run reference` writes from the modules: a turn that calls no
+tool loads none.
 
 Names are exact: a call of anything else is an error that says what was probably meant, never a guess that runs.
 """
 
+import os
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 
+import msgspec
 from msgspec import Struct
 
+from codewhale.domain.messages import ToolSpec
 from codewhale.domain.nearest import nearest
 from codewhale.domain.records import ItemKind
 from codewhale.policy.mode import Mode
@@ -37,13 +43,16 @@ ENTRIES: dict[str, Entry] = {
 }
 
 
-def offered(mode: Mode, *, allow_shell: bool) -> tuple[Tool, ...]:
+SPECS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "specs.json")
+
+
+def offered(mode: Mode, *, allow_shell: bool) -> tuple[ToolSpec, ...]:
     """The tools of a turn, always in the same order. Plan mode has none that writes or executes."""
     shell = mode == "yolo" or (allow_shell and mode != "plan")
     hidden: set[ItemKind] = set() if shell else {"command_execution"}
     if mode == "plan":
         hidden.add("file_change")
-    return tuple(_load(name) for name, entry in ENTRIES.items() if entry.kind not in hidden)
+    return tuple(spec for spec in _specs() if ENTRIES[spec.name].kind not in hidden)
 
 
 def find(name: str) -> Tool | None:
@@ -70,6 +79,12 @@ def unknown_tool(name: str, offered_names: Sequence[str]) -> str:
     meant = nearest(name.strip().replace("-", "_").removesuffix("_tool"), offered_names)
     hint = f" Did you mean {meant}?" if meant is not None else ""
     return f"There is no tool {shown!r}.{hint} Available: {', '.join(offered_names)}."
+
+
+@cache
+def _specs() -> tuple[ToolSpec, ...]:
+    with open(SPECS, "rb") as file:
+        return msgspec.json.decode(file.read(), type=tuple[ToolSpec, ...])
 
 
 @cache

@@ -44,9 +44,8 @@ _MEANT = {
 }
 
 
-@cache
 def spec(tool: Tool) -> ToolSpec:
-    """The tool as the model is shown it."""
+    """The tool as the model is shown it, for `specs.json`."""
     return ToolSpec(name=tool.name, description=tool.description, parameters=parameters(tool.arguments))
 
 

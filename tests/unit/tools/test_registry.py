@@ -25,6 +25,10 @@ def test_every_tool_is_listed_and_every_listed_tool_exists() -> None:
     assert {name: find(name) for name in ENTRIES} == defined()
 
 
+def test_the_model_is_shown_what_the_modules_say() -> None:
+    assert list(offered("yolo", allow_shell=True)) == [spec(defined()[name]) for name in ENTRIES], "./run reference"
+
+
 @pytest.mark.parametrize(
     ("mode", "allow_shell", "names"),
     [
@@ -50,7 +54,7 @@ def test_kind_and_default_follow_from_the_effects(tool: Tool) -> None:
 
 
 def test_all_schemas_together_are_small() -> None:
-    specs = [spec(tool) for tool in offered("yolo", allow_shell=True)]
+    specs = offered("yolo", allow_shell=True)
     assert sum(len(s.description.encode()) + len(msgspec.json.encode(s.parameters)) for s in specs) <= 8 * 1024
 
 

@@ -1,17 +1,18 @@
 """What models cost, as dated data: one TOML file per provider, in this folder or in the person's own `prices` folder.
 
-A file only grows: a changed price is a new entry with its own `valid_from`, the old one gets a `valid_to`. So what a call
-cost at its time stays true. Of the entries that hold for a model at a time the first one counts; the person's own come
-before ours. A model without an entry has no known price: nothing is ever guessed from another model's.
+Of ours a run reads `prices.json`, which `./run reference` makes: TOML takes longer to read. A file only grows: a changed
+price is a new entry with its own `valid_from`, the old one gets a `valid_to`, so what a call cost stays true. Of the
+entries for a model at a time the first counts, the person's own before ours. A model without an entry has no known price:
+nothing is ever guessed from another model's.
 """
 
 import os
 import time
-import tomllib
+from functools import cache
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 from codewhale.domain.errors import ConfigError
 from codewhale.domain.usage import Rate, RateAt
@@ -49,7 +50,8 @@ class PriceTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def published_prices(provider: str) -> tuple[PriceEntry, ...]:
     """Our entries of a provider; empty when we know none."""
-    return own_prices(provider, _HERE)
+    found = _shipped().get(provider)
+    return () if found is None else msgspec.json.decode(found, type=tuple[PriceEntry, ...])
 
 
 def own_prices(provider: str, folder: str) -> tuple[PriceEntry, ...]:
@@ -72,6 +74,8 @@ def rate_of(entries: tuple[PriceEntry, ...], model: str) -> RateAt:
 
 def parse_prices(text: str, where: str) -> tuple[PriceEntry, ...]:
     """`ConfigError`, naming `where`, for TOML that is no price table."""
+    import tomllib  # noqa: PLC0415 - start-up: few have prices of their own
+
     try:
         return msgspec.convert(tomllib.loads(text), PriceTable).prices
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
@@ -79,6 +83,12 @@ def parse_prices(text: str, where: str) -> tuple[PriceEntry, ...]:
             f"The price table {where} cannot be used: {error}.",
             hint="Correct or remove it; docs/usage.md shows the format.",
         ) from error
+
+
+@cache
+def _shipped() -> dict[str, Raw]:
+    with open(os.path.join(_HERE, "prices.json"), "rb") as file:
+        return msgspec.json.decode(file.read(), type=dict[str, Raw])
 
 
 def _read(path: str) -> tuple[PriceEntry, ...]:
