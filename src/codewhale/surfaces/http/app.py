@@ -7,8 +7,6 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from starlette.routing import Route, Router
-
 from codewhale.domain.errors import CodewhaleError
 from codewhale.runtime.client import Client
 from codewhale.surfaces.http.endpoint import Access, Endpoint
@@ -29,6 +27,7 @@ from codewhale.surfaces.http.exchange import (
 from codewhale.surfaces.http.facts import ServerFacts
 from codewhale.surfaces.http.guard import Guard
 from codewhale.surfaces.http.idempotency import carry_out, request_key
+from codewhale.surfaces.http.paths import Paths
 from codewhale.surfaces.http.routes import ENDPOINTS
 from codewhale.surfaces.http.sse import Streams, run_stream
 
@@ -56,21 +55,25 @@ class HttpApp:
         by_path: dict[str, dict[str, Endpoint]] = {}
         for endpoint in endpoints:
             by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
-        self._routes = [Route(path, _Methods(self, methods)) for path, methods in by_path.items()]
-        self._guard = Guard(Router(self._routes, redirect_slashes=False, default=_not_found), facts, self.access)
+        self._paths = Paths({path: _Methods(self, methods) for path, methods in by_path.items()})
+        self._guard = Guard(self._route, facts, self.access)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._guard(scope, receive, send)
 
     def access(self, method: str, path: str) -> Access | None:
         """What a request needs to be let in; None for a path or method that is not served."""
-        for route in self._routes:
-            if route.path_regex.match(path):
-                methods = route.app
-                assert isinstance(methods, _Methods)
-                endpoint = methods.of(method)
-                return endpoint.access if endpoint is not None else None
-        return None
+        found = self._paths.find(path)
+        endpoint = None if found is None else found[0].of(method)
+        return None if endpoint is None else endpoint.access
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self._paths.find(scope["path"])
+        if found is None:
+            await send_error(send, HttpError(404, f"There is no route {scope['method']} {scope['path'][:200]}"))
+            return
+        methods, scope["path_params"] = found
+        await methods(scope, receive, send)
 
     async def answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
         """Run an endpoint and send what it answers."""
@@ -138,8 +141,3 @@ class _Methods:
             await send_error(send, refused)
             return
         await self._app.answer(endpoint, scope, receive, send)
-
-
-async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    del receive
-    await send_error(send, HttpError(404, f"There is no route {scope['method']} {scope['path'][:200]}"))
