@@ -10,26 +10,34 @@ from pathlib import Path
 
 import pytest
 
+from codewhale.tools.registry import ENTRIES
+
 BARE = "import sys; before = set(sys.modules)\n{code}\nprint(*sorted(set(sys.modules) - before))"
 
 HEAVY = {
     "anyio",
     "dataclasses",
     "datetime",
+    "bz2",
     "email",
     "h11",
+    "hashlib",
     "http",
     "httpcore2",
     "httpx2",
     "inspect",
     "json",
     "logging.config",
+    "lzma",
     "mcp",
     "multiprocessing",
     "pathspec",
+    "shutil",
     "sqlite3",
     "starlette",
+    "tempfile",
     "textual",
+    "tomllib",
     "urllib.request",
     "uuid",
     "uvicorn",
@@ -137,3 +145,9 @@ def test_a_whole_run_loads_only_what_it_uses(tmp_path: Path, allowed: set[str]) 
     assert (done.returncode, done.stdout) == (0, "Hello.\n"), done.stderr[-2000:]
     modules = set(re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE))
     assert heavy(modules - allowed) == set()
+    assert modules.isdisjoint(f"codewhale.tools.{entry.module}" for entry in ENTRIES.values())
+
+
+def test_a_server_loads_no_framework() -> None:
+    modules = loaded("import codewhale.surfaces.cli.serve")
+    assert {name for name in modules if name.partition(".")[0] in ("anyio", "starlette", "textual", "mcp")} == set()

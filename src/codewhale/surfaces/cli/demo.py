@@ -22,6 +22,7 @@ from codewhale.llm.scripted.script import Script, parse_script
 from codewhale.llm.scripted.server import ScriptedModel
 from codewhale.runtime.assembly import open_runtime
 from codewhale.runtime.client import Client
+from codewhale.surfaces.cli.collector import settle
 from codewhale.surfaces.cli.drive import Output, Run, drive
 from codewhale.surfaces.cli.failures import sole
 from codewhale.surfaces.cli.parser import UsageError
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
                 f"the demo brings its own settings, so --{name.replace('_', '-')} means nothing here",
                 hint='with your own model: codewhale exec "..."',
             )
+    settle()
     folder = tempfile.mkdtemp(prefix="codewhale-demo-")
     project = os.path.join(folder, "shop")
     shutil.copytree(

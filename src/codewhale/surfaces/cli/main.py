@@ -35,9 +35,7 @@ def main(argv: list[str]) -> int:
             sys.stdout.write(f"codewhale {__version__}\n")
             sys.stdout.flush()
             return 0
-        from codewhale.surfaces.cli.dispatch import dispatch
-
-        code = dispatch(argv)
+        code = _command(argv)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -45,6 +43,18 @@ def main(argv: list[str]) -> int:
     except BrokenPipeError:
         _silence_stdout()
         return BROKEN_PIPE
+
+
+def _command(argv: list[str]) -> int:
+    from codewhale.surfaces.cli.collector import begin, settle
+
+    begin()
+    try:
+        from codewhale.surfaces.cli.dispatch import dispatch
+
+        return dispatch(argv)
+    finally:
+        settle()
 
 
 def _silence_stdout() -> None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from codewhale.config.settings import Settings
 from codewhale.runtime.client import Client
 from codewhale.runtime.owner import Owner, owner_of
+from codewhale.surfaces.cli.collector import settle
 from codewhale.surfaces.cli.failures import sole
 
 T = TypeVar("T")
@@ -23,11 +24,13 @@ async def opened(settings: Settings, what: str, owner: Owner | None) -> AsyncGen
         from codewhale.client import connect_to  # noqa: PLC0415 - start-up: most runs have no server
 
         async with connect_to(owner) as remote:
+            settle()
             yield remote
     else:
         from codewhale.runtime.assembly import open_runtime  # noqa: PLC0415 - start-up: a client of a server needs none
 
         async with open_runtime(settings, what=what) as runtime:
+            settle()
             yield runtime
 
 

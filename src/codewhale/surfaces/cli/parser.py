@@ -40,7 +40,8 @@ class Parser(argparse.ArgumentParser):
         self.option_strings: list[str] = []
         self.value_options: set[str] = set()
         self.choices_of: dict[str, tuple[str, ...]] = {}
-        super().__init__(*args, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+        self._width: int | None = 80
+        super().__init__(*args, allow_abbrev=False, formatter_class=self._formatter, **kwargs)
 
     def add_argument(self, *names: Any, **kwargs: Any) -> argparse.Action:
         action = super().add_argument(*names, **kwargs)
@@ -51,6 +52,14 @@ class Parser(argparse.ArgumentParser):
         if action.choices is not None:
             self.choices_of[(action.option_strings or [action.dest])[-1]] = tuple(str(c) for c in action.choices)
         return action
+
+    def format_help(self) -> str:
+        self._width = None
+        return super().format_help()
+
+    def _formatter(self, prog: str) -> argparse.HelpFormatter:
+        """Options are checked with one as they are added; only help needs the terminal's width, which takes imports."""
+        return argparse.RawDescriptionHelpFormatter(prog, width=self._width)
 
     def error(self, message: str) -> Any:
         raise UsageError(message, hint=f"`{self.prog} --help` lists what it takes")

@@ -7,6 +7,7 @@ import signal
 
 from codewhale.llm.scripted.script import Script, load_script
 from codewhale.llm.scripted.server import ScriptedModel
+from codewhale.surfaces.cli.collector import settle
 
 DEFAULT_PORT = 8399
 
@@ -47,6 +48,7 @@ async def _serve(script: Script, host: str, port: int) -> None:
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stopped.set)
     async with ScriptedModel(script, host=host, port=port) as server:
+        settle()
         print(f"Scripted model listening on {server.url}", flush=True)
         await stopped.wait()
 

@@ -9,6 +9,7 @@ from codewhale.config.settings import Settings
 from codewhale.domain.errors import InvalidInput
 from codewhale.runtime.assembly import open_runtime
 from codewhale.runtime.serving import announce, come_to_rest, owner_file
+from codewhale.surfaces.cli.collector import settle
 from codewhale.surfaces.cli.failures import sole
 from codewhale.surfaces.cli.parser import UsageError, settings_of
 from codewhale.surfaces.http.banner import banner
@@ -62,6 +63,7 @@ async def _serve(args: argparse.Namespace, settings: Settings, token: Token) -> 
         runtime.automations.start()
 
         def ready(server: Ready) -> None:
+            settle()
             announce(runtime, url=server.url, token=server.token)
             lines = banner(
                 server.url,

@@ -5,6 +5,7 @@ import sys
 
 from codewhale.domain.errors import CodewhaleError
 from codewhale.runtime.maintenance import check_store, rebuild_store
+from codewhale.surfaces.cli.collector import settle
 from codewhale.surfaces.cli.parser import settings_of
 from codewhale.surfaces.cli.terminal import clean
 
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 when all is well or was repaired, 1 when something is wrong."""
+    settle()
     settings = settings_of(args)
     if args.action == "check":
         findings = check_store(settings)
