@@ -17,6 +17,7 @@ BOUNDARIES = {
     "src/codewhale/engine/call.py": "the error result of a tool call",
     "src/codewhale/engine/step.py": "the error result of a tool call",
     "src/codewhale/surfaces/http/guard.py": "a 500 answer",
+    "src/codewhale/work/tasks_pool.py": "a task that failed",
     "src/codewhale/surfaces/http/errors.py": "a 500 answer",
     "src/codewhale/store/writer.py": "failed tickets: the writer thread has no caller to raise to",
 }

@@ -3,8 +3,7 @@
 A turn starts once and ends once; at most one turn is open; items start inside their turn and end exactly once before it
 ends; a delta belongs to a started, unfinished item; a finished item holds its whole content; a request is resolved at
 most once, and before its turn ends; `seq` strictly increases. Items of `BORN_FINISHED` kinds may skip `item.started`.
-The stream of a task holds `task.updated` only: queued first, then on to one end.
-The stream of an automation holds its changes and its ledger: one row for each due time, which ends once.
+A task's stream leads from queued to one end; an automation's holds its changes, and one row for each due time.
 """
 
 from collections.abc import Callable, Iterable

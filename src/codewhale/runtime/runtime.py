@@ -4,6 +4,8 @@ Commands append and wait until what they promise is durable; queries read commit
 group that the runtime was given. A log that failed (a full disk) is opened again by the next command, without a restart.
 """
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING
@@ -55,28 +57,28 @@ class Runtime:
         self.idempotency = Idempotency(ports.store.receipts, ports.clock, self._heal)
 
     @property
-    def sessions(self) -> "SessionsClient":
+    def sessions(self) -> SessionsClient:
         """The threads seen as sessions."""
         from codewhale.runtime.sessions import Sessions  # noqa: PLC0415 - start-up: a command line asks for none
 
         return Sessions(self._ports, self._defaults, self._residents, self._heal)
 
     @property
-    def rewinds(self) -> "RewindClient":
+    def rewinds(self) -> RewindClient:
         """Ways back."""
         from codewhale.runtime.rewinds import Rewinds  # noqa: PLC0415 - start-up: a command line asks for none
 
         return Rewinds(self._ports, self._residents, self._heal, self.start_turn)
 
     @property
-    def introspection(self) -> "IntrospectionClient":
+    def introspection(self) -> IntrospectionClient:
         """What surrounds the threads."""
         from codewhale.runtime.introspection import Introspection  # noqa: PLC0415 - start-up: few command lines ask
 
         return Introspection(self._ports.store, self._defaults, self._outside, self._choose)
 
     @property
-    def tasks(self) -> "RuntimeTasks":
+    def tasks(self) -> RuntimeTasks:
         """Background tasks; they run once told to `start`."""
         if self._tasks is None:
             from codewhale.runtime.tasks import open_tasks  # noqa: PLC0415 - start-up: most command lines have none
@@ -85,7 +87,7 @@ class Runtime:
         return self._tasks
 
     @property
-    def automations(self) -> "RuntimeAutomations":
+    def automations(self) -> RuntimeAutomations:
         """Schedules that queue tasks; they are followed once told to `start`."""
         if self._automations is None:
             from codewhale.runtime.automations import open_automations  # noqa: PLC0415 - start-up: calendars cost time
