@@ -66,13 +66,17 @@ def full(disk: Path, *, leave: int = 0) -> Generator[None]:
         filler.unlink()
 
 
-async def seen_until_the_end(server: "Server", thread_id: str, after: int = 0) -> list[Frame]:
-    """What a reader sees until its stream is ended by the server."""
+async def seen_until_the_end(
+    server: "Server", thread_id: str, *, reached: Frame | None = None, there: asyncio.Event | None = None
+) -> list[Frame]:
+    """What a reader sees until its stream is ended by the server; sets `there` when it has come to `reached`."""
     frames: list[Frame] = []
-    async with server.events(thread_id, after=after) as stream:
+    async with server.events(thread_id) as stream:
         while (frame := await stream.frame()) is not None:
             if frame.event:
                 frames.append(frame)
+            if there is not None and frame == reached:
+                there.set()
     return frames
 
 
@@ -84,7 +88,9 @@ async def test_a_server_goes_on_when_there_is_room_again(site: "Site", small_dis
     turn_id = await server.turn(thread_id, "hi")
     first = await server.until(thread_id, lambda frame: frame.event == "turn.completed")
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        reader = group.create_task(seen_until_the_end(server, thread_id))
+        there = asyncio.Event()
+        reader = group.create_task(seen_until_the_end(server, thread_id, reached=first[-1], there=there))
+        await there.wait()
         with full(small_disk):
             refused = await _refused(server, thread_id)
             assert refused["status"] == 503

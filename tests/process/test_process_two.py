@@ -55,6 +55,8 @@ async def test_a_client_whose_server_dies_says_so(site: "Site", model_of: "Model
     server = site.serve()
     client = site.start("exec", "wait")
     await model.held("never")
+    assert client.stdout is not None
+    await asyncio.to_thread(client.stdout.read, 6)  # it follows its turn by now
     server.kill()
     _, err = await asyncio.to_thread(client.communicate, None, 20)
     assert client.returncode == 1
