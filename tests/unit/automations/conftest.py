@@ -41,7 +41,7 @@ class Works:
         self._woken = runtime.tasks.ledger.changed
 
     async def add(self, rrule: str, **fields: Any) -> Automation:
-        given = {"name": "Sweep", "prompt": "sweep", "timezone": "UTC", **fields}
+        given: dict[str, Any] = {"name": "Sweep", "prompt": "sweep", "timezone": "UTC", **fields}
         return await self.automations.create(NewAutomation(rrule=rrule, **given))
 
     async def pass_time(self, seconds: float) -> None:
@@ -68,9 +68,9 @@ class Works:
             subscription = self.store.subscribe(automation.id, after=0)
             async for _ in subscription:
                 rows = self.rows(automation)
-                if rows and not any(row.automation_id == automation.id for row in ledger.open.values()):
-                    if not any(row.status in OPEN_OCCURRENCES for row in rows):
-                        break
+                waits = any(row.automation_id == automation.id for row in ledger.open.values())
+                if rows and not waits and not any(row.status in OPEN_OCCURRENCES for row in rows):
+                    break
             await subscription.aclose()
         return self.rows(automation)
 

@@ -1,5 +1,7 @@
 """What is due is run once, at its time; what was missed follows the policy; clocks jump."""
 
+from typing import Any
+
 import pytest
 
 from codewhale.domain.automations import AutomationPatch, Occurrence
@@ -20,7 +22,7 @@ def times(rows: list[Occurrence]) -> list[tuple[str, str]]:
     return [(row.scheduled_for[5:16], row.status) for row in rows]
 
 
-async def test_it_sleeps_until_what_is_due_and_runs_it_once(works) -> None:
+async def test_it_sleeps_until_what_is_due_and_runs_it_once(works: Any) -> None:
     async with works(at("2026-01-01T10:05:20Z")) as place:
         automation = await place.add(HOURLY)
         assert automation.next_run_at == "2026-01-01T11:05:00.000Z"
@@ -43,7 +45,7 @@ async def test_it_sleeps_until_what_is_due_and_runs_it_once(works) -> None:
         assert len(place.rows(automation)) == 1
 
 
-async def test_two_days_of_downtime_are_made_up_for_once(works) -> None:
+async def test_two_days_of_downtime_are_made_up_for_once(works: Any) -> None:
     clock = at("2026-01-01T10:00:00Z")
     async with works(clock) as place:
         automation = await place.add(HOURLY)
@@ -66,7 +68,9 @@ async def test_two_days_of_downtime_are_made_up_for_once(works) -> None:
         ({"misfire": "once", "max_age_secs": 60}, ["missed"] * 5),
     ],
 )
-async def test_the_misfire_policy_decides_about_what_was_missed(works, policy, expected) -> None:
+async def test_the_misfire_policy_decides_about_what_was_missed(
+    works: Any, policy: dict[str, Any], expected: list[str]
+) -> None:
     clock = at("2026-01-01T10:00:00Z")
     async with works(clock) as place:
         automation = await place.add(HOURLY, **policy)
@@ -77,7 +81,7 @@ async def test_the_misfire_policy_decides_about_what_was_missed(works, policy, e
         assert times(place.rows(automation)) == [(f"01-01T{11 + n}:00", status) for n, status in enumerate(expected)]
 
 
-async def test_what_was_missed_for_years_is_one_row_and_the_newest_ones(works) -> None:
+async def test_what_was_missed_for_years_is_one_row_and_the_newest_ones(works: Any) -> None:
     clock = at("2026-01-01T00:00:30Z")
     async with works(clock) as place:
         automation = await place.add("FREQ=CRON;EXPR=* * * * *", misfire="skip")
@@ -95,7 +99,7 @@ async def test_what_was_missed_for_years_is_one_row_and_the_newest_ones(works) -
         await place.settled(automation)
 
 
-async def test_a_clock_set_back_runs_nothing_twice_and_does_not_silence_the_schedule(works) -> None:
+async def test_a_clock_set_back_runs_nothing_twice_and_does_not_silence_the_schedule(works: Any) -> None:
     async with works(at("2026-01-10T10:00:00Z")) as place:
         automation = await place.add(HOURLY)
         await place.pass_time(HOUR)
@@ -115,7 +119,7 @@ async def test_a_clock_set_back_runs_nothing_twice_and_does_not_silence_the_sche
         assert (await place.now(automation)).next_run_at == "2026-01-10T12:00:00.000Z"
 
 
-async def test_a_clock_that_was_far_ahead_for_a_while_leaves_nothing_undone(works) -> None:
+async def test_a_clock_that_was_far_ahead_for_a_while_leaves_nothing_undone(works: Any) -> None:
     async with works(at("2026-01-01T10:00:00Z")) as place:
         automation = await place.add(HOURLY, misfire="skip")
         await place.set_clock("2026-01-01T13:30:00Z")
@@ -173,14 +177,16 @@ async def test_a_clock_that_was_far_ahead_for_a_while_leaves_nothing_undone(work
         ("UTC", "2028-02-28T12:00:00Z", "FREQ=WEEKLY;BYDAY=TU;BYHOUR=8;BYMINUTE=0", ["2028-02-29T08:00"]),
     ],
 )
-async def test_due_times_around_changes_of_the_clocks(works, zone, start, rule, due) -> None:
+async def test_due_times_around_changes_of_the_clocks(
+    works: Any, zone: str, start: str, rule: str, due: list[str]
+) -> None:
     async with works(at(start), working=False) as place:
         automation = await place.add(rule, timezone=zone)
         preview = await place.automations.preview(automation.id, len(due))
         assert [run.scheduled_for[:16] for run in preview.runs] == due
 
 
-async def test_no_edit_moves_the_phase(works) -> None:
+async def test_no_edit_moves_the_phase(works: Any) -> None:
     async with works(at("2026-01-01T10:05:00Z")) as place:
         automation = await place.add("FREQ=HOURLY;INTERVAL=2")
         place.clock.advance(1800)
@@ -193,7 +199,7 @@ async def test_no_edit_moves_the_phase(works) -> None:
         assert edited.next_run_at == "2026-01-01T13:05:00.000Z"
 
 
-async def test_a_broken_rule_or_record_stops_its_own_automation_only(works) -> None:
+async def test_a_broken_rule_or_record_stops_its_own_automation_only(works: Any) -> None:
     clock = at("2026-01-01T10:00:00Z")
     async with works(clock, working=False) as place:
         good, bad, unreadable = [await place.add(HOURLY, name=name) for name in ("good", "bad", "unreadable")]
@@ -220,7 +226,7 @@ async def test_a_broken_rule_or_record_stops_its_own_automation_only(works) -> N
         rebuild(place.store)  # as it was, so that the read models are those of the log
 
 
-async def test_once_is_once(works) -> None:
+async def test_once_is_once(works: Any) -> None:
     async with works(at("2026-01-01T10:00:00Z")) as place:
         automation = await place.add("FREQ=ONCE;AT=2026-01-01T12:00:00+01:00")
         assert automation.next_run_at == "2026-01-01T11:00:00.000Z"
