@@ -110,7 +110,7 @@ class Turns:
         if self._stopping:
             raise Conflict("The runtime is shutting down")
         active = resident.active = ActiveTurn(
-            recorder=TurnRecorder(self._ports, self._new_turn(resident, given, prompt)),
+            recorder=TurnRecorder(self._ports, _new_turn(self._ports, resident, given, prompt)),
             posture=_posture(resident, given, never_ask=self._defaults.never_ask),
         )
         return active
@@ -237,23 +237,6 @@ class Turns:
                 [e.NewEvent(timestamp=resident.thread.updated_at, thread_id=resident.thread.id, payload=updated)]
             )
 
-    def _new_turn(self, resident: Resident, given: TurnInput, prompt: str) -> Turn:
-        now = self._ports.clock.now()
-        thread = resident.thread
-        return Turn(
-            schema_version=SCHEMA_VERSION,
-            id=self._ports.ids.new("turn"),
-            thread_id=thread.id,
-            status="in_progress",
-            input_summary=given.input_summary or summarize(prompt),
-            created_at=now,
-            item_ids=(),
-            steer_count=0,
-            started_at=now,
-            effective_model=given.model or thread.model,
-            effective_provider=thread.model_provider,
-        )
-
     async def _run(self, resident: Resident, active: ActiveTurn, work: Callable[[], Awaitable[Ticket]]) -> None:
         ticket: Ticket | None = None
         try:
@@ -326,6 +309,24 @@ class Turns:
             resident.conversation = (
                 None  # the log tells its followers itself; here only memory must not run ahead of it
             )
+
+
+def _new_turn(ports: Ports, resident: Resident, given: TurnInput, prompt: str) -> Turn:
+    now = ports.clock.now()
+    thread = resident.thread
+    return Turn(
+        schema_version=SCHEMA_VERSION,
+        id=ports.ids.new("turn"),
+        thread_id=thread.id,
+        status="in_progress",
+        input_summary=given.input_summary or summarize(prompt),
+        created_at=now,
+        item_ids=(),
+        steer_count=0,
+        started_at=now,
+        effective_model=given.model or thread.model,
+        effective_provider=thread.model_provider,
+    )
 
 
 def _offered(active: ActiveTurn) -> tuple[ToolSpec, ...]:
