@@ -20,8 +20,6 @@ def import_directory(settings: Settings, directory: str, *, dry_run: bool) -> Re
     """Take a directory of the followed system. A dry run records nothing and makes no store."""
     if not os.path.isdir(directory):
         raise NotFound(f"there is no directory {directory}", hint="give the folder that holds sessions/ and tasks/")
-    if os.path.realpath(directory) == os.path.realpath(settings.runtime_dir):
-        raise NotFound(f"{directory} is the directory to import into", hint="give the one that holds the old files")
     _alone(settings, "import")
     if dry_run and not store_exists(settings):
         store = SqliteStore.in_memory()
