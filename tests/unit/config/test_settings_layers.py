@@ -12,6 +12,7 @@ from codewhale.config.layers import Layer
 from codewhale.config.load import Overrides, load, places
 from codewhale.config.settings import DEFAULT_CORS_ORIGINS, Problem, Retry, Secret, Settings
 from codewhale.domain.errors import ConfigError
+from codewhale.domain.tasks import TaskLimits
 
 Loaded = Callable[..., Settings]
 
@@ -82,8 +83,14 @@ def test_every_key_of_a_file_arrives(loaded: Loaded) -> None:
         idle_timeout = 6
         [runtime_api]
         cors_origins = ["http://a"]
+        [tasks]
+        workers = 8
+        wall_limit = 9
+        idle_limit = 10.5
+        cancel_grace = 1
         """
     )
+    assert settings.tasks == TaskLimits(workers=8, wall=9.0, idle=10.5, grace=1.0)
     route = settings.route
     assert (settings.reasoning_effort, settings.allow_shell, settings.mode) == ("low", True, "plan")
     assert (settings.approval_policy, settings.max_steps, settings.allow_insecure_http) == ("never", 7, True)
@@ -144,6 +151,8 @@ def test_unknown_keys_are_reported_with_their_path_and_what_was_meant(loaded: Lo
         ('max_steps = "many"', "max_steps: Expected `int`, got `str`"),
         ("[retry]\nmax_retries = -1", "retry.max_retries: Expected `int` >= 0"),
         ("retry = 3", "retry: Expected a table, got `int`"),
+        ("[tasks]\nworkers = 9", "tasks.workers: Expected `int` <= 8"),
+        ("[tasks]\nidle_limit = 0", "tasks.idle_limit: Expected `float` > 0"),
         ('mode = "turbo"', "mode: Invalid enum value 'turbo'"),
         ('[providers.x]\napi_key = ""', "providers.x.api_key: Expected `str` of length >= 1"),
         ("model = ", "is not valid TOML"),
