@@ -112,3 +112,9 @@ def test_the_charge_counts_hits_as_part_of_the_input_and_reasoning_as_part_of_th
     assert found is not None
     assert found.cost_usd == pytest.approx(cost, abs=1e-12)
     assert (charge(usage, None), charge(None, RATE)) == (None, None)
+
+
+def test_the_documented_table_can_be_used() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "usage.md").read_text()
+    (example,) = parse_prices(text.split("```toml\n")[1].split("```")[0], "docs/usage.md")
+    assert (example.match, example.output) == ("deepseek-*", 1.5)
