@@ -5,6 +5,7 @@ Ctrl-C and SIGTERM, 141 when the reader of the output went away.
 """
 
 import sys
+from collections.abc import Callable
 
 from codewhale import __version__
 from codewhale.domain.errors import CodewhaleError
@@ -18,10 +19,10 @@ FAILED = 1
 PROMPT_OPTIONS = ("-p", "--prompt")
 
 
-def dispatch(argv: list[str]) -> int:
-    """Run the command that `argv` names; the exit code."""
+def dispatch(argv: list[str], *, loaded: Callable[[], object] = lambda: None) -> int:
+    """Run the command that `argv` names; the exit code. `loaded` is called between loading it and running it."""
     try:
-        return _run(argv)
+        return _run(argv, loaded)
     except UsageError as error:
         return report(error, USAGE)
     except CodewhaleError as error:
@@ -37,7 +38,7 @@ def report(error: CodewhaleError, code: int) -> int:
     return code
 
 
-def _run(argv: list[str]) -> int:
+def _run(argv: list[str], loaded: Callable[[], object]) -> int:
     before, name, rest = split(argv)
     if name == "help" or name is None:
         return _help(rest)
@@ -49,6 +50,7 @@ def _run(argv: list[str]) -> int:
         args = parser.parse([*before, *rest])
     except SystemExit as stop:  # argparse leaves this way after printing --help
         return stop.code if isinstance(stop.code, int) else 0
+    loaded()
     return run(args)
 
 

@@ -46,14 +46,20 @@ def main(argv: list[str]) -> int:
 
 
 def _command(argv: list[str]) -> int:
+    import signal
+
     from codewhale.surfaces.cli.collector import begin, settle
 
+    # An exception out of a signal handler can tear a C module apart while it is being imported: until the command is
+    # loaded, Ctrl-C simply ends the process.
+    usual = signal.signal(signal.SIGINT, signal.SIG_DFL)
     begin()
     try:
         from codewhale.surfaces.cli.dispatch import dispatch
 
-        return dispatch(argv)
+        return dispatch(argv, loaded=lambda: signal.signal(signal.SIGINT, usual))
     finally:
+        signal.signal(signal.SIGINT, usual)
         settle()
 
 
