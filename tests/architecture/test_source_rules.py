@@ -18,6 +18,7 @@ BOUNDARIES = {
     "src/codewhale/engine/step.py": "the error result of a tool call",
     "src/codewhale/surfaces/http/guard.py": "a 500 answer",
     "src/codewhale/work/tasks_pool.py": "a task that failed",
+    "src/codewhale/work/automations_book.py": "an automation that rests, and says why",
     "src/codewhale/surfaces/http/errors.py": "a 500 answer",
     "src/codewhale/store/writer.py": "failed tickets: the writer thread has no caller to raise to",
 }

@@ -4,6 +4,7 @@ Only here are due times turned into claims. Each claim is recorded with its task
 crash leaves every due time either claimed or still to come, and a claimed one is never taken again.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -116,30 +117,29 @@ class AutomationBook:
         """Claim what is due of one automation, by its misfire policy. Whatever is wrong with it stops it alone: it is put on
         record, and its schedule rests until it is changed."""
         automation = self._ledger.automations.get(automation_id)
-        if automation is None:
-            return
-        try:
-            await self._fire(automation)
-        except CodewhaleError as error:
-            if self._ports.store.failure is not None:
-                raise
-            await self._rest(automation_id, error.message)
-        except Exception as error:  # noqa: BLE001 - boundary: a broken automation must not stop the others
-            await self._rest(automation_id, f"Internal error: {type(error).__name__}: {error}")
+        if automation is not None:
+            await self._alone(automation, self._fire)
 
     async def realign(self) -> None:
         """The clock was set back, or this is the start: what is due before the next time on record, and was not run, comes
         before it."""
         for automation in [a for a in self._scheduled() if a.schedule_error is None]:
-            try:
-                earlier = self._earlier(automation)
-            except CodewhaleError as error:
-                if self._ports.store.failure is not None:
-                    raise
-                await self._rest(automation.id, error.message)
-                continue
-            if earlier is not None:
-                await self._ledger.change(advanced(automation, earlier), "scheduled")
+            await self._alone(automation, self._realign)
+
+    async def _alone(self, automation: Automation, do: Callable[[Automation], Awaitable[None]]) -> None:
+        try:
+            await do(automation)
+        except CodewhaleError as error:
+            if self._ports.store.failure is not None:
+                raise
+            await self._rest(automation.id, error.message)
+        except Exception as error:  # noqa: BLE001 - boundary: a broken automation must not stop the others
+            await self._rest(automation.id, f"Internal error: {type(error).__name__}: {error}")
+
+    async def _realign(self, automation: Automation) -> None:
+        earlier = self._earlier(automation)
+        if earlier is not None:
+            await self._ledger.change(advanced(automation, earlier), "scheduled")
 
     async def _changed(self, after: Automation, change: AutomationChange) -> Automation:
         done = await self._ledger.change(after, change)
