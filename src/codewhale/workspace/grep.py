@@ -91,10 +91,9 @@ def ripgrep(processes: Processes) -> str | None:
 async def search(files: Files, processes: Processes, query: Query, program: str | None) -> Matches:
     """All matches in path order, bounded; `program` is ripgrep, None to do without."""
     place = files.use(query.path, lambda spot: _place(files, spot, query.path))
-    if program is None:
+    found = await _run(processes, place, query, program) if program is not None else None
+    if found is None or any("\ufffd" in path for path, _ in found.lines):  # a name that is not UTF-8 came garbled
         found = await blocking(lambda stop: _find(files, place, query, stop))
-    else:
-        found = await _run(processes, place, query, program)
     return await blocking(lambda stop: _read(files, place, query, found, stop))
 
 

@@ -173,3 +173,9 @@ async def test_a_line_is_read_inside_even_if_the_finder_was_led_outside(
     fake.chmod(0o755)
     result = await search(files, processes, Query(pattern="secret"), str(fake))
     assert result == Matches(matches=(), total_matches=0, files_searched=2, truncated=False)
+
+
+async def test_a_file_whose_name_is_not_utf8_is_searched(root: Path, processes: Processes, program: str | None) -> None:
+    (root / os.fsdecode(b"caf\xe9.txt")).write_bytes(b"a needle\n")
+    found = await search(Files(str(root)), processes, Query(pattern="needle"), program)
+    assert [match.line for match in found.matches] == ["a needle"]
