@@ -229,3 +229,17 @@ def model_of(tmp_path: Path) -> Generator[ModelOf]:
             return model
 
         yield begin
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """The address of a server that takes whatever is sent to it; its model says the same to everything."""
+    root = tmp_path_factory.mktemp("fuzzed")
+    script = root / "script.toml"
+    script.write_text('[default]\ntext = "All right."\n')
+    with ExitStack() as stack:
+        model = Model(script)
+        stack.callback(_end, model.program)
+        site = Site(root, stack)
+        site.answered_by(model)
+        yield f"http://127.0.0.1:{site.serve().port}"

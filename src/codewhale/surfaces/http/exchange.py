@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from codewhale.domain.events import Event
+from codewhale.domain.lexical import structure_problem
 from codewhale.runtime.client import Client
 from codewhale.surfaces.http.errors import HttpError, body_of
 from codewhale.surfaces.http.facts import ServerFacts
@@ -119,6 +120,7 @@ def decode_body(kind: type[T], headers: Headers, body: bytes) -> T:
     media = media.split(b";", 1)[0].strip().lower()
     if media != JSON and not (media.startswith(b"application/") and media.endswith(b"+json")):
         raise HttpError(415, "Content-Type must be application/json")
+    _check_structure(body)
     decoder = _DECODERS.get(kind)
     if decoder is None:
         decoder = _DECODERS[kind] = msgspec.json.Decoder(kind)
@@ -130,6 +132,15 @@ def decode_body(kind: type[T], headers: Headers, body: bytes) -> T:
         raise HttpError(400, f"The body is not valid JSON: {error}") from error
     except RecursionError as error:
         raise HttpError(400, "The body is not usable JSON: it is nested too deeply") from error
+
+
+def _check_structure(body: bytes) -> None:
+    try:
+        problem = structure_problem(body.decode())
+    except UnicodeDecodeError as error:
+        raise HttpError(400, f"The body is not valid JSON: {error}") from error
+    if problem is not None:
+        raise HttpError(400, f"The body is not usable JSON: it is {problem}")
 
 
 def parse_query(query: bytes, kinds: dict[str, str]) -> dict[str, str | int | bool]:
