@@ -21,7 +21,7 @@ from codewhale.surfaces.cli.commands import COMMANDS, GLOBAL_OPTIONS
 from codewhale.surfaces.cli.parser import command_parser
 from codewhale.surfaces.http.openapi import answers_of
 from codewhale.surfaces.http.routes import ENDPOINTS
-from codewhale.tools.registry import offered
+from codewhale.tools.registry import find, offered
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs/reference"
@@ -74,7 +74,8 @@ def tools() -> str:
     """Every tool that the model is offered."""
     sections: list[str] = []
     for tool in offered("yolo", allow_shell=True):
-        shown = tool.parameters
+        shown, rules = tool.parameters, find(tool.name)
+        assert rules is not None
         properties, required = shown["properties"], shown.get("required", ())
         assert isinstance(properties, dict)
         rows = [
@@ -82,7 +83,7 @@ def tools() -> str:
             for name, value in properties.items()
         ]
         facts = (
-            f"Effects: {', '.join(sorted(tool.effects)) or 'none'}. Where no rule says otherwise: **{tool.default}**."
+            f"Effects: {', '.join(sorted(rules.effects)) or 'none'}. Where no rule says otherwise: **{rules.default}**."
         )
         table = _table(("argument", "type", "meaning"), rows) if rows else "No arguments.\n"
         sections.append(f"## `{tool.name}`\n\n{tool.description.strip()}\n\n{facts}\n\n{table}")
