@@ -20,6 +20,7 @@ BOUNDARIES = {
     "src/codewhale/work/tasks_pool.py": "a task that failed",
     "src/codewhale/work/automations_book.py": "an automation that rests, and says why",
     "src/codewhale/surfaces/http/errors.py": "a 500 answer",
+    "src/codewhale/policy/commands/judge.py": "the verdict ask: a judge that breaks has shown nothing",
     "src/codewhale/store/writer.py": "failed tickets: the writer thread has no caller to raise to",
 }
 

@@ -138,7 +138,8 @@ class ItemInterrupted(Struct, frozen=True, kw_only=True):
 
 
 class ApprovalRequired(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A call waits for a person. Open from this event on, so that the fastest answer finds it."""
+    """A call waits for a person. Open from this event on, so that the fastest answer finds it. `safety_level` is the verdict
+    on a shell command (`safe`, `ask`)."""
 
     WIRE: ClassVar[str] = "approval.required"
     id: str
@@ -149,6 +150,8 @@ class ApprovalRequired(Struct, frozen=True, kw_only=True, omit_defaults=True):
     input: object = None
     expires_at: str | None = None
     matched_rule: str | None = None
+    safety_level: str | None = None
+    safety_reason: str | None = None
 
 
 class ApprovalDecided(Struct, frozen=True, kw_only=True, omit_defaults=True):

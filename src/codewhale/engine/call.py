@@ -16,6 +16,7 @@ from codewhale.domain.records import Item, ToolCall
 from codewhale.domain.requests import APPROVAL_TIMEOUT_SECS, Answer, ClientCall, ClientTool, UserInput
 from codewhale.domain.tools import ToolOutput
 from codewhale.engine.client_tools import arguments_of, run_client_tool
+from codewhale.engine.judging import judged, stamped
 from codewhale.engine.outputs import bounded
 from codewhale.engine.recorder import OpenItem, TurnRecorder
 from codewhale.engine.requests import RequestDesk, approval, approved, question
@@ -87,6 +88,7 @@ def _plan(call: ToolCall, room: CallRoom) -> _Planned:
         default=tool.default,
         description=described,
         arguments=call.arguments,
+        judged=judged(tool, arguments, room.files, room.processes),
     )
     return _Planned(call=call, tool=tool, arguments=arguments, subject=subject)
 
@@ -112,7 +114,10 @@ def _next_batch(waiting: Sequence[_Planned], posture: Posture) -> list[_Planned]
 async def _run_batch(recorder: TurnRecorder, room: CallRoom, batch: list[_Planned]) -> list[Item]:
     opened = [_open(recorder, planned.call) for planned in batch]
     if len(batch) == 1:
-        return [await _close(recorder, opened[0], await _run(recorder, room, batch[0], opened[0]))]
+        output = await _run(recorder, room, batch[0], opened[0])
+        return [
+            await _close(recorder, opened[0], stamped(output, batch[0].subject.judged if batch[0].subject else None))
+        ]
     outputs: dict[int, ToolOutput] = {}
 
     async def run(index: int) -> None:
@@ -183,6 +188,7 @@ async def _gate(recorder: TurnRecorder, room: CallRoom, planned: _Planned, opene
         return f"Not allowed: {decision.reason}."
     if decision.verdict == "allow" and decision.rule != "auto_approve":
         return None
+    safety = planned.subject.judged
     required = e.ApprovalRequired(
         id=planned.call.id,
         approval_id=planned.call.id,
@@ -191,6 +197,8 @@ async def _gate(recorder: TurnRecorder, room: CallRoom, planned: _Planned, opene
         input=msgspec.to_builtins(planned.arguments),
         expires_at=recorder.ports.clock.later(APPROVAL_TIMEOUT_SECS),
         matched_rule=decision.rule,
+        safety_level=safety.verdict if safety is not None else None,
+        safety_reason=safety.reason if safety is not None else None,
     )
     if decision.verdict == "allow":
         approved(room.desk, opened, recorder, required)

@@ -1,24 +1,27 @@
 """May this call run? One pure function from the call and the thread's posture to a decision.
 
-Order: what the mode forbids, what was refused before, the tool's own default, what was remembered, and last what answers
-a question in the person's place. Invariant: nothing after a deny is looked at, so no permission ever undoes one.
+Order: what the mode forbids, what no mode runs, what was refused before, the tool's own default, what was remembered, and
+last what answers a question in the person's place. Invariant: nothing after a deny is looked at, so none is ever undone.
 """
 
 import msgspec
 from msgspec import Struct
 
 from codewhale.domain.tools import Decision, Effect, Verdict
+from codewhale.policy.commands.verdict import Judgement
 from codewhale.policy.mode import Mode
 
 
 class PlannedCall(Struct, frozen=True, kw_only=True):
-    """A call about to run. `arguments` is its JSON text; without it the call has no key and cannot be remembered."""
+    """A call about to run. `arguments` is its JSON text; without it the call has no key and cannot be remembered. `judged` is
+    the verdict on the shell command that it would run."""
 
     tool: str
     effects: frozenset[Effect]
     default: Verdict
     description: str
     arguments: str | None = None
+    judged: Judgement | None = None
 
 
 class Posture(Struct, frozen=True, kw_only=True):
@@ -43,6 +46,9 @@ def decide(call: PlannedCall, posture: Posture) -> Decision:
         return Decision(verdict="deny", rule="allow_shell", reason="the shell is switched off for this thread")
     if call.default == "deny":
         return Decision(verdict="deny", rule="tool_default", reason=f"{call.tool} is switched off")
+    if call.judged is not None and call.judged.verdict == "forbid":
+        reason = f"{call.judged.reason}. No mode runs such a command; the person can, in a terminal of their own"
+        return Decision(verdict="deny", rule=call.judged.rule, reason=reason)
     key = approval_key(call)
     if key in posture.denied:
         return Decision(verdict="deny", rule="remembered_deny", reason="a person has refused exactly this call before")

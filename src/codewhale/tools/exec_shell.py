@@ -53,6 +53,10 @@ def _describe(args: ExecShell) -> str:
     return f"Run{where}: {args.command.encode('unicode_escape').decode() if _odd(args.command) else args.command}"
 
 
+def _command(args: ExecShell) -> tuple[str, str | None]:
+    return args.command, args.cwd
+
+
 def _odd(command: str) -> bool:
     return not command.isprintable()
 
@@ -146,5 +150,6 @@ TOOLS = (
         default="ask",
         run=run,
         describe=_describe,
+        command=_command,
     ),
 )

@@ -32,7 +32,8 @@ class ToolContext(Struct, frozen=True, kw_only=True):
 
 class Tool(Struct, frozen=True, kw_only=True):
     """A capability. `default` is the verdict where no rule says otherwise; `describe` makes the one line that a person
-    sees in an approval. `arguments` must be a msgspec struct with `forbid_unknown_fields`."""
+    sees in an approval. `arguments` must be a msgspec struct with `forbid_unknown_fields`. `command` gives the shell text that
+    a call would run and the folder it names, for the gate to judge; a tool that runs shell text must have it."""
 
     name: str
     description: str
@@ -41,3 +42,4 @@ class Tool(Struct, frozen=True, kw_only=True):
     default: Verdict
     run: Callable[[Any, ToolContext], Awaitable[ToolOutput]]
     describe: Callable[[Any], str] | None = None
+    command: Callable[[Any], tuple[str, str | None]] | None = None

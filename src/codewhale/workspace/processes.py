@@ -64,6 +64,11 @@ class Processes:
             self._shell = (bash, "--noprofile", "--norc", "-c") if bash else ("/bin/sh", "-c")
         return (*self._shell, script)
 
+    @property
+    def home(self) -> str | None:
+        """The home directory of the children; None when they have none."""
+        return self._environ.get("HOME")
+
     def find(self, program: str) -> str | None:
         """The absolute path of a program in the children's PATH."""
         for folder in self._environ["PATH"].split(os.pathsep):

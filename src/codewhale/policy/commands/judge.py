@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 
 from codewhale.policy.commands.deny.flows import judge_flows
-from codewhale.policy.commands.deny.rules import judge_act
-from codewhale.policy.commands.deny.scan import Scan
+from codewhale.policy.commands.deny.rules import Finding, judge_act
+from codewhale.policy.commands.deny.scan import Act, Scan
 from codewhale.policy.commands.deny.targets import Targets
 from codewhale.policy.commands.grammar import Grammar
 from codewhale.policy.commands.paths import NULL, Paths
@@ -44,9 +44,7 @@ def _forbidden(text: str, place: Place) -> Judgement | None:
     scan = Scan(place)
     scan.read(text)
     targets = Targets(place)
-    found = next(((act, f) for act in scan.acts if (f := judge_act(act, targets)) is not None), None) or judge_flows(
-        scan.acts
-    )
+    found = _first_finding(scan.acts, targets) or judge_flows(scan.acts)
     if found is None:
         return None
     act, finding = found
@@ -55,6 +53,14 @@ def _forbidden(text: str, place: Place) -> Judgement | None:
         text=act.text[:_SHOWN], verdict="forbid", class_=finding.class_, reason=finding.reason, rule=rule
     )
     return Judgement(verdict="forbid", class_=finding.class_, rule=rule, reason=finding.reason, segments=(segment,))
+
+
+def _first_finding(acts: Sequence[Act], targets: Targets) -> tuple[Act, Finding] | None:
+    for act in acts:
+        finding = judge_act(act, targets)
+        if finding is not None:
+            return act, finding
+    return None
 
 
 def _safe(text: str, place: Place) -> Judgement:

@@ -31,13 +31,17 @@ def parse(text: str) -> Tree:
 
 def captures(pattern: str, node: Node) -> list[Node]:
     """The nodes that a tree-sitter pattern captures below `node`, in source order."""
-    found = QueryCursor(_compiled(pattern)).captures(node)
-    return sorted((n for group in found.values() for n in group), key=lambda n: (n.start_byte, -n.end_byte))
+    found = [n for group in QueryCursor(_compiled(pattern)).captures(node).values() for n in group]
+    return sorted(found, key=_place)
+
+
+def _place(node: Node) -> Span:
+    return node.start_byte, -node.end_byte
 
 
 def source(node: Node) -> str:
     """The text of a node."""
-    return (node.text or b"").decode("utf-8", "surrogatepass")
+    return (node.text or b"").decode("utf-8", "replace")
 
 
 def below(root: Node) -> Iterator[Node]:

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("import_", "take over conversations from the files of a DeepSeek-TUI or CodeWhale folder"),
     "export": ("export", "write all conversations as files that `codewhale import` reads"),
     "scripted-model": ("scripted_model", "serve a pretend model from a script, for tests"),
+    "policy": ("policy", "ask what would be allowed: is this command safe, asked about or forbidden"),
     "completion": ("completion", "print the tab-completion script for your shell"),
 }
 """Command name to (module in this package, what it does)."""

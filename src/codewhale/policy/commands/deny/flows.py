@@ -35,13 +35,17 @@ def _program_from_outside(group: Sequence[Act]) -> tuple[Act, Finding] | None:
     for act in group:
         if not act.argv or act in sources:
             continue
-        fed = reads_program_from_input(act.argv) and any(
-            source.stage < act.stage or source.substituted for source in sources
-        )
+        takes = reads_program_from_input(act.argv) or _templated(act)
+        fed = takes and any(source.stage < act.stage or source.substituted for source in sources)
         if fed or (any(source.substituted for source in sources) and _runs_argument(act.argv)):
             kind = "text from the network" if any(_fetches(s.argv) for s in sources) else "decoded text"
             return act, Finding("net", "remote_code", f"it runs {kind} as a program")
     return None
+
+
+def _templated(act: Act) -> bool:
+    """`xargs sh -c {}`: the words that come in are the program."""
+    return act.inner and base(act.argv[0]) in SHELLS and ("{}" in act.argv or act.argv[-1].endswith("c"))
 
 
 def _fetches(argv: Sequence[str]) -> bool:
@@ -96,7 +100,7 @@ def _mentioned(act: Act, *, sender: bool) -> Iterable[str]:
     for word in act.argv[1:]:
         value = word.partition("=")[2] if "=" in word else word
         # a sender's plain operands are places to fetch from, unless a mark says that a file's content is meant
-        if "@" in word or not sender or not ("://" in word or word.startswith("-")):
+        if "@" in word or not sender or "=" in word or not ("://" in word or word.startswith("-")):
             yield value
 
 

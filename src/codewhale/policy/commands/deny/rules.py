@@ -82,7 +82,7 @@ _SECRET_COMMANDS: tuple[tuple[str, ...], ...] = (
 def _operands(argv: Sequence[str]) -> list[str]:
     """Words that are no options, and the values joined to options."""
     found: list[str] = []
-    for word in argv[1:]:
+    for word in dict.fromkeys(argv[1:]):
         if word.startswith("-") and "=" in word:
             found.append(word.partition("=")[2])
         elif not word.startswith("-") or word == "-":

@@ -17,13 +17,16 @@ from codewhale.policy.commands.verdict import Place
 
 DEEPEST_SCRIPT = 6
 MOST_STEPS = 100_000
+LONGEST_VALUE = 4_096
 FULL_WALK = 4_000
 """Texts above so many bytes are walked only where they are not made of plain words."""
 
 _STATEMENTS = "[(command) (pipeline) (redirected_statement) (variable_assignment) (declaration_command) (function_definition)] @it"
-_PLAIN = re.compile(r"[A-Za-z0-9_./=,:+@%-]+(?:[ \t]+[A-Za-z0-9_./=,:+@%-]+)*")
-_PLAIN_START = re.compile(r"(?:echo|printf|true|false|ls|pwd|cat|wc|test|grep|head|tail|sleep|date|:)(?![^ \t])")
-_HOT = re.compile(r"/\.|(?:^|[ \t=])\.[a-zA-Z]|/(?:etc|dev|proc|root|home|Users)\b")
+_PLAIN = re.compile(
+    rb"(?:echo|printf|true|false|ls|pwd|cat|wc|test|grep|head|tail|sleep|date|touch|mkdir|cp|ln|sort|uniq|cut|tr|:)"
+    rb"(?:[ \t]+(?:[A-Za-z0-9_./=,:+@%-]|'[A-Za-z0-9_ .:,-]*')+)*"
+)
+_HOT = re.compile(rb"/\.|(?:^|[ \t=])\.[a-zA-Z]|/(?:etc|dev|proc|root|home|Users)\b")
 _WRITES = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<>"})
 
 
@@ -69,13 +72,7 @@ class Scan:
         if root.end_byte <= FULL_WALK or _brackets(text) > FULL_WALK // 10:
             self._walk([root])
             return
-        chosen: list[Node] = []
-        end = -1
-        for node in captures(_STATEMENTS, root):
-            if node.start_byte >= end and not _harmless(node):
-                chosen.append(node)
-                end = node.end_byte
-        self._walk(chosen)
+        self._walk(_chosen(root, text.encode("utf-8", "surrogatepass")))
 
     def _walk(self, roots: Sequence[Node]) -> None:
         todo = [(node, _Spot()) for node in reversed(roots)]
@@ -210,7 +207,7 @@ class Scan:
         if name is None:
             return []
         if given is not None and given.type != "array":
-            self._known[source(name)] = value(given, self._known)
+            self._known[source(name)] = value(given, self._known)[:LONGEST_VALUE]
         inside = _Spot(spot.group, spot.stage, substituted=True)
         return [(inner, inside) for inner in substitutions(node)]
 
@@ -227,15 +224,27 @@ class Scan:
             self.acts.append(Act(argv=[], text=source(node), group=self._groups, bomb=True))
 
 
-def _harmless(node: Node) -> bool:
-    """Whether a statement of a huge text is plain words that no rule could be about."""
-    text = source(node)
-    return (
-        node.type == "command"
-        and _PLAIN_START.match(text) is not None
-        and _PLAIN.fullmatch(text) is not None
-        and _HOT.search(text) is None
-    )
+def _chosen(root: Node, text: bytes) -> list[Node]:
+    """The statements of a huge text that a rule could be about: not those of plain words, and none twice in a row of
+    statements that leave folder and variables as they are."""
+    chosen: list[Node] = []
+    known: set[bytes] = set()
+    end = -1
+    for node in captures(_STATEMENTS, root):
+        start, stop = node.start_byte, node.end_byte
+        if start < end:
+            continue
+        statement = text[start:stop]
+        if statement in known:
+            continue
+        known.add(statement)
+        if _PLAIN.fullmatch(statement) and not _HOT.search(statement):
+            continue
+        if b"=" in statement or b"cd" in statement or b"pushd" in statement:
+            known.clear()
+        chosen.append(node)
+        end = stop
+    return chosen
 
 
 def _brackets(text: str) -> int:

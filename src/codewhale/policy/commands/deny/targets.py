@@ -110,6 +110,10 @@ SHARED = frozenset({_SYSTEM_WHOLE, _SYSTEM_PART, _HOME})
 """What is not the workspace's own: changing all of it is as bad as removing it."""
 
 
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*(?:\.[a-z0-9]+)?")
+"""A name below the folder of the command: nothing of the system, no hidden file."""
+
+
 class Targets:
     """What paths mean for a person whose home and workspace are known."""
 
@@ -203,11 +207,14 @@ def _unstarred(path: str) -> str:
 
 def _seen(path: str, folders: Iterable[str]) -> Iterator[str]:
     """The absolute paths that `path` may be, one per folder."""
+    folders = tuple(dict.fromkeys(folders))
+    if len(folders) == 1 and _PLAIN_NAME.fullmatch(path):
+        return
     path = path.removeprefix("@").removeprefix("file://")
     if path.startswith("~"):
         yield path
         return
-    for folder in dict.fromkeys(folders):
+    for folder in folders:
         yield _absolute(os.path.join(folder, path))
         if path.startswith("/"):
             return

@@ -126,7 +126,9 @@ SUBCOMMANDS: dict[str, Grammar | Check] = {
     ),
     "log": _log(),
     "show": _log(),
-    "shortlog": _git("sne", "summary numbered email all no-merges", value=_LOG_VALUE, operands="text text*"),
+    "shortlog": _git(
+        "sne", "summary numbered email all no-merges", value="since:text until:text author:text", operands="text text*"
+    ),
     "whatchanged": _log(),
     "rev-list": _git("", f"{_LOG_LONG} count objects", value=_LOG_VALUE, operands="text text*"),
     "reflog": _words("", "show", "show NAME"),

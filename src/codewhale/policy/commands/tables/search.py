@@ -66,7 +66,7 @@ _FIND: dict[str, str] = {
     ),
 }
 _FIND_LEAD = ("-H", "-P", "-O0", "-O1", "-O2", "-O3")
-_PRINTF_ESCAPE = re.compile(r"\\(?![nt0\\])")
+_PRINTF_ESCAPE = re.compile(r"\\(?![nt\\]|0(?![0-7]))")
 
 
 def _find(args: Sequence[str], paths: Paths) -> None:
