@@ -5,9 +5,15 @@ from typing import Any
 
 import pytest
 
+from codewhale.domain.commands import NewThread
+from codewhale.domain.introspection import SkillState
+from codewhale.domain.usage import UsageQuery
+from codewhale.runtime.owner import Owner
+from codewhale.runtime.remote import connect
 from codewhale.workspace.processes import Command, Processes
 
 requirement = pytest.mark.requirement
+TOKEN = "dst_" + "0123456789abcdef" * 4
 
 
 def refusal(answer: Any) -> tuple[int, str]:
@@ -181,3 +187,34 @@ async def test_a_switch_is_for_new_threads_of_this_process(start: Any) -> None:
             400,
             "Unknown provider 'nobody'",
         )
+
+
+@requirement("ANOTHER-PROCESS")
+async def test_another_process_sees_the_same(start: Any, transport: str, tmp_path: Path) -> None:
+    write(tmp_path / "home" / "skills" / "one" / "SKILL.md", "---\nname: one\n---\n")
+    write(tmp_path / "home" / "mcp.json", '{"servers": {"a_b": {"command": "true"}}}')
+    async with start() as product:
+        if transport == "in process":
+            return
+        owner = Owner(pid=1, started_at="", what="serve", url=f"http://{product.caller.host}", token=TOKEN)
+        async with connect(owner) as client:
+            there, here = client.introspection, product.runtime.introspection
+            query = UsageQuery(group_by="model", since="2026-01-01T00:00:00.000Z")
+            assert await there.usage(query) == await here.usage(query)
+            assert await there.workspace_status() == await here.workspace_status()
+            assert await there.enable_skill("one", enabled=False) == SkillState(name="one", enabled=False)
+            assert await there.skills() == await here.skills()
+            assert [server.name for server in await there.mcp_servers()] == ["a_b"]
+            assert (await there.switch_provider("ollama", "qwen3")).model == "qwen3"
+            assert await there.providers() == await product.runtime.introspection.providers()
+            assert await there.provider_models("openai") == await here.provider_models("openai")
+            thread = await client.create_thread(NewThread(model="m"))
+            assert (await client.compact(thread.id, "why")).turn.input_summary == "why"
+
+
+@requirement("SKILLS-SWITCH")
+@pytest.mark.parametrize("name", ["%ED%A0%80", "%00", "..%2F..%2Fetc", "x" * 3000])
+async def test_odd_names_are_not_found(start: Any, name: str) -> None:
+    async with start() as product:
+        assert (await product.call("POST", f"/v1/skills/{name}", {"enabled": True})).status == 404
+        assert (await product.call("GET", f"/v1/providers/{name}/models")).status in {400, 404}

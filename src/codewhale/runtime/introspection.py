@@ -21,6 +21,7 @@ from codewhale.domain.introspection import (
     SkillState,
     WorkspaceStatus,
 )
+from codewhale.domain.text import whole
 from codewhale.domain.usage import UsageQuery, UsageReport
 from codewhale.runtime.surroundings import Surroundings
 from codewhale.runtime.threads import Defaults
@@ -50,6 +51,7 @@ class Introspection:
         return await asyncio.to_thread(self._skills)
 
     async def enable_skill(self, name: str, *, enabled: bool) -> SkillState:
+        name = whole(name)
         await asyncio.to_thread(self._enable, name, enabled=enabled)
         return SkillState(name=name, enabled=enabled)
 
@@ -62,10 +64,11 @@ class Introspection:
         return ProviderList(current=current, providers=tuple(await asyncio.to_thread(provider_entries, settings)))
 
     async def provider_models(self, provider: str) -> list[str]:
-        return await asyncio.to_thread(provider_models, self._settings, provider)
+        return await asyncio.to_thread(provider_models, self._settings, whole(provider))
 
     async def switch_provider(self, provider: str, model: str | None) -> ProviderSwitch:
-        chosen = (model or "").strip() or default_model(self._settings, provider)
+        provider = whole(provider)
+        chosen = whole(model or "").strip() or default_model(self._settings, provider)
         if not chosen:
             raise InvalidInput(f"Provider '{provider[:_SHOWN]}' has no default model: name one in `model`")
         self._outside.models(chosen, provider)

@@ -152,7 +152,7 @@ class Runtime:
 
     async def compact(self, thread_id: str, reason: str | None = None) -> StartedTurn:
         await self._heal()
-        return await self._turns.compact(self._resident(thread_id), reason)
+        return await self._turns.compact(self._resident(thread_id), None if reason is None else whole(reason))
 
     async def steer(self, thread_id: str, turn_id: str, prompt: str) -> Turn:
         await self._heal()

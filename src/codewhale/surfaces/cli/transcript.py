@@ -53,6 +53,8 @@ def _shown(item: Item) -> list[str]:
         return []
     if item.call is not None:
         return [f"→ {item.call.name}  {_subject(item)}".rstrip(), *_output(item)]
+    if item.kind == "context_compaction":
+        text = item.summary
     return [f"· {item.kind}: {' '.join(text.split())}"]
 
 
