@@ -51,9 +51,9 @@ class Ledger:
         return self._open
 
     def forget(self) -> None:
-        """Read everything anew from the log when it is next needed: what was handed over did not get there."""
+        """Read everything anew from the log when it is next needed: what was handed over did not get there. Wakes no
+        scheduler: on a disk that stays full it would try again without end; it looks again within its minute."""
         self._automations = None
-        self.changed.set()
         self.moved.set()
 
     async def change(self, after: Automation, change: AutomationChange, rows: Sequence[Occurrence] = ()) -> Automation:

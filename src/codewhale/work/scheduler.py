@@ -6,8 +6,8 @@ nothing else, so it is no polling. A rule that cannot be followed, or a record t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing, suppress
 
 from codewhale.domain import events as e
 from codewhale.domain.automations import Occurrence
@@ -77,13 +77,16 @@ class Scheduler:
         """One follower for each run that is under way; a task group of workers bounds how many there are."""
         while True:
             self._ledger.moved.clear()
-            rows = self._ledger.open
-            for row_id in [known for known in self._followers if known not in rows]:
-                self._followers.pop(row_id).cancel()
-            for row in rows.values():
-                if row.thread_id is not None and row.id not in self._followers:
-                    self._followers[row.id] = group.create_task(self._follow(row, row.thread_id))
+            with suppress(StoreError):  # the ledger cannot be read: the next change of it tries again
+                self._follow_open(group, self._ledger.open)
             await self._ledger.moved.wait()
+
+    def _follow_open(self, group: asyncio.TaskGroup, rows: Mapping[str, Occurrence]) -> None:
+        for row_id in [known for known in self._followers if known not in rows]:
+            self._followers.pop(row_id).cancel()
+        for row in rows.values():
+            if row.thread_id is not None and row.id not in self._followers:
+                self._followers[row.id] = group.create_task(self._follow(row, row.thread_id))
 
     async def _follow(self, row: Occurrence, thread_id: str) -> None:
         store = self._ports.store

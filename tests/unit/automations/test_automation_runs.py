@@ -164,3 +164,18 @@ async def test_a_change_of_fields_is_checked_and_kept(works: Any) -> None:
             with pytest.raises(InvalidInput):
                 await place.automations.update(automation.id, wrong)
         assert await place.now(automation) == after
+
+
+async def test_a_full_disk_costs_no_due_time(works: Any) -> None:
+    async with works() as place:
+        automation = await place.add(HOURLY, prompt="x" * 100_000)
+        with place.store.writing() as db:
+            db.execute("PRAGMA max_page_count = 1")  # SQLite makes that the present size
+        await place.pass_time(3600)
+        assert place.rows(automation) == []
+        with place.store.writing() as db:
+            db.execute(f"PRAGMA max_page_count = {1 << 30}")
+        await place.pass_time(60)
+        (row,) = await place.settled(automation)
+        assert (row.scheduled_for, row.status) == ("2026-01-01T01:00:00.000Z", "completed")
+        assert (await place.now(automation)).next_run_at == "2026-01-01T02:00:00.000Z"
