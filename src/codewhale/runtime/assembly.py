@@ -9,7 +9,6 @@ from codewhale.config.settings import Settings
 from codewhale.domain.ports import Clock, RandomIds, SystemClock
 from codewhale.domain.usage import RateAt
 from codewhale.engine.ports import Ports
-from codewhale.llm.connect import open_provider
 from codewhale.llm.guard import GuardedProvider, Limits
 from codewhale.llm.pricing import route_rate
 from codewhale.llm.route import Route
@@ -89,6 +88,8 @@ class Models:
         if found is None:
             route = model_route(self._settings, provider, model)
             rate = route_rate(route, self._settings.prices_dir)
+            from codewhale.llm.connect import open_provider  # noqa: PLC0415 - start-up: a server calls nobody at first
+
             found = self._open[key] = (route, open_provider(route, self._limits, self._clock), rate)
         route, guarded, rate = found
         return Model(

@@ -11,8 +11,6 @@ from itertools import dropwhile
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
-from dateutil.rrule import WEEKLY, rrule
 from msgspec import Struct
 
 from codewhale.domain.errors import InvalidInput
@@ -83,6 +81,8 @@ class Weekly(Struct, frozen=True):
     zone: ZoneInfo
 
     def after(self, instant: datetime) -> datetime | None:
+        from dateutil.rrule import WEEKLY, rrule  # noqa: PLC0415 - start-up: most servers have no automations
+
         start = wall(instant, self.zone).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
         slots = rrule(  # begins a day back: iterating from an old start would walk through all the time between
             WEEKLY,
@@ -114,6 +114,8 @@ class Cron(Struct, frozen=True):
     def after(self, instant: datetime) -> datetime | None:
         # The library starts from the wall clock, which shows some times twice and some never: what it finds is put back
         # on the line of instants, without times that do not exist and without those that are not later.
+        from cronsim import CronSim  # noqa: PLC0415 - start-up: most servers have no automations
+
         found = CronSim(self.expression, instant.astimezone(self.zone))
         slots = (slot.astimezone(UTC) for slot in found if exists(slot.replace(tzinfo=None), self.zone))
         return next(dropwhile(lambda due: due <= instant, slots), None)
@@ -215,6 +217,8 @@ def _cron(fields: dict[str, str], where: ZoneInfo) -> Rule:
     expression = " ".join(parts)
     if not all(_FIELD.fullmatch(part) and len(part) <= 200 for part in parts):
         raise InvalidInput(f"Failed to parse EXPR '{expression[:80]}'")
+    from cronsim import CronSim, CronSimError  # noqa: PLC0415 - start-up
+
     try:
         CronSim(expression, datetime(2000, 1, 1, tzinfo=where))
     except (CronSimError, ValueError, TypeError, AssertionError) as error:

@@ -13,6 +13,7 @@ from typing import Any
 from codewhale.domain.errors import ProviderError
 from codewhale.llm.transport.exchange import Connection, Exchange
 from codewhale.llm.transport.port import CONNECT_TIMEOUT, HttpRequest, check_headers
+from codewhale.llm.transport.tls import tls_context
 from codewhale.llm.transport.url import Url, is_loopback
 
 IDLE_SECONDS = 30.0
@@ -86,10 +87,10 @@ class DirectTransport:
 
     async def _connect(self, url: Url) -> Connection:
         loop = asyncio.get_running_loop()
-        tls = self._tls_context() if url.scheme == "https" else None
         where = f"{url.host}:{url.port}"
         try:
             async with asyncio.timeout(self._connect_timeout):
+                tls = await self._tls_context() if url.scheme == "https" else None
                 _, connection = await self._connecting(loop, url, tls)
         except TimeoutError as error:
             raise ProviderError(
@@ -126,9 +127,9 @@ class DirectTransport:
             made, url.host, url.port, ssl=tls, server_hostname=name, happy_eyeballs_delay=ATTEMPT_DELAY
         )
 
-    def _tls_context(self) -> ssl.SSLContext:
+    async def _tls_context(self) -> ssl.SSLContext:
         if self._tls is None:
-            self._tls = tls_context(self._ca_file)
+            self._tls = await asyncio.to_thread(tls_context, self._ca_file)
         return self._tls
 
 
@@ -152,11 +153,3 @@ class _Sending:
                 self._exchange.release()
             else:
                 self._exchange.abort()
-
-
-def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """TLS 1.2 or newer, certificate and host name checked. An unreadable `ca_file` is an `OSError`."""
-    context = ssl.create_default_context(cafile=ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    return context

@@ -9,8 +9,9 @@ from types import TracebackType
 import httpx2
 
 from codewhale.domain.errors import ProviderError
-from codewhale.llm.transport.direct import IDLE_SECONDS, MAX_IDLE_PER_ORIGIN, tls_context
+from codewhale.llm.transport.direct import IDLE_SECONDS, MAX_IDLE_PER_ORIGIN
 from codewhale.llm.transport.port import CONNECT_TIMEOUT, MAX_HEADERS, Headers, HttpRequest, check_headers
+from codewhale.llm.transport.tls import tls_context
 
 
 class HttpxTransport:

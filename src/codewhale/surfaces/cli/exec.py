@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from codewhale.config.routes import model_route
 from codewhale.config.settings import Settings
 from codewhale.domain.commands import NewThread, TurnInput
 from codewhale.domain.errors import CodewhaleError
+from codewhale.runtime.ahead import begin_calls
 from codewhale.runtime.owner import owner_of
 from codewhale.surfaces.cli.drive import Output, Run, drive
 from codewhale.surfaces.cli.failures import sole
@@ -76,7 +76,7 @@ async def _run(args: argparse.Namespace, settings: Settings, prompt: str, out: O
         new=_new(args, settings),
     )
     if owner is None and not choice.resumes:
-        model_route(settings)
+        begin_calls(settings)
     allow = args.auto or args.yolo
     turn = TurnInput(
         prompt=prompt,
