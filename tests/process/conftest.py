@@ -90,10 +90,11 @@ class Server:
     def __init__(self, program: Program, port: int) -> None:
         self.program = program
         self.port = port
+        self.token = TOKEN
         self._caller = SocketCaller("127.0.0.1", port)
 
     async def call(self, method: str, path: str, body: object = None) -> Answer:
-        headers = [("Authorization", f"Bearer {TOKEN}")]
+        headers = [("Authorization", f"Bearer {self.token}")]
         if body is not None:
             headers.append(("Content-Type", "application/json"))
         content = b"" if body is None else msgspec.json.encode(body)
@@ -113,7 +114,7 @@ class Server:
         self, thread_id: str, *, after: int = 0, by_header: bool = False
     ) -> AbstractAsyncContextManager[OpenStream]:
         """The thread's stream after a cursor, given as `since_seq` or as `Last-Event-ID`."""
-        headers = [("Authorization", f"Bearer {TOKEN}")]
+        headers = [("Authorization", f"Bearer {self.token}")]
         path = f"/v1/threads/{thread_id}/events"
         if by_header:
             headers.append(("Last-Event-ID", str(after)))

@@ -1,8 +1,10 @@
 """A client over a list of events, and the HTTP surface on top of it, in process."""
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -15,6 +17,7 @@ from codewhale.domain.requests import Answer, ApprovalDecision, ClientToolResult
 from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
 from codewhale.surfaces.http.app import HttpApp
 from codewhale.surfaces.http.facts import Limits, ServerFacts
+from codewhale.surfaces.http.server import Ready, ServeOptions, serve
 from codewhale.testing.http_calls import Answer as HttpAnswer
 from codewhale.testing.http_calls import AsgiCaller, Request
 
@@ -152,7 +155,7 @@ class Site:
             "token": TOKEN,
             "latest_seq": lambda: len(client.log),
         }
-        self.app = HttpApp(client, ServerFacts(**{**known, **facts}), report=self.reports.append)
+        self.app = HttpApp(cast("Any", client), ServerFacts(**{**known, **facts}), report=self.reports.append)
         self.caller = AsgiCaller(self.app, "127.0.0.1:7878")
 
     async def call(
@@ -212,3 +215,31 @@ def item(number: int, **fields: Any) -> Item:
 @pytest.fixture
 def make_item() -> Callable[..., Item]:
     return item
+
+
+Serving = Callable[..., AbstractAsyncContextManager[Ready]]
+
+
+@pytest.fixture
+def serving(client: Any) -> Serving:
+    @asynccontextmanager
+    async def start(**options: Any) -> AsyncGenerator[Ready]:
+        stop = asyncio.Event()
+        ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
+        known: dict[str, Any] = {
+            "version": "0.0.1",
+            "workspace": "/w",
+            "latest_seq": lambda: len(client.log),
+            "token": TOKEN,
+            "stop": stop,
+            **options,
+        }
+        known.setdefault("sock", socket.create_server(("127.0.0.1", 0)) if "sock" not in options else None)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(serve(client, ServeOptions(**known), ready.set_result))
+            try:
+                yield await ready
+            finally:
+                stop.set()
+
+    return start

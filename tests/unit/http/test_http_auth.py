@@ -24,6 +24,7 @@ async def test_three_headers_carry_a_token(site: Any, header: tuple[str, str]) -
     assert (await site.call("GET", "/v1/threads", header, auth=False)).status == 200
 
 
+@pytest.mark.requirement("LH-05")
 @pytest.mark.parametrize(
     "value",
     [f"bearer {TOKEN}", f"Bearer  {TOKEN}", TOKEN, f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", "Bearer ", "Basic eDp5"],
@@ -40,6 +41,7 @@ async def test_the_public_routes_and_unknown_ones_need_no_token(site: Any) -> No
     assert [(await site.call("GET", p, auth=False)).status for p in paths] == [200, 200, 200, 404, 401]
 
 
+@pytest.mark.requirement("LH-07")
 async def test_a_token_in_the_query_is_for_event_streams_only(site: Any) -> None:
     for path in ("/v1/threads", "/health", "/nothing"):
         for name in ("token", "access_token"):
@@ -69,6 +71,7 @@ class Peer:
         return 200
 
 
+@pytest.mark.requirement("LH-05")
 def test_ten_different_wrong_tokens_close_the_door_for_a_minute() -> None:
     peer = Peer()
     assert [peer.status(f"guess-{n}") for n in range(10)] == [401] * 10

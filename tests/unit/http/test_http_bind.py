@@ -39,6 +39,7 @@ def test_the_network_needs_a_token(host: str) -> None:
     assert hint == "Leave out --insecure, or use --host 127.0.0.1"
 
 
+@pytest.mark.requirement("LH-20")
 def test_a_port_in_use_names_what_to_do() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -46,6 +46,7 @@ async def test_a_preflight_is_answered_before_credentials(site: Any) -> None:
     }
 
 
+@pytest.mark.requirement("LH-03")
 async def test_a_preflight_of_another_page_gets_nothing(site: Any) -> None:
     asked = (("Origin", "http://evil.example"), ("Access-Control-Request-Method", "POST"))
     answer = await site.call("OPTIONS", "/v1/threads", *asked, auth=False)

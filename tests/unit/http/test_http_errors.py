@@ -75,7 +75,11 @@ async def test_unknown_routes_and_methods(site: Any) -> None:
         (b"{", 400, "The body is not valid JSON: Input data was truncated"),
         (b'{"prompt": NaN}', 400, "The body is not valid JSON"),
         (b'{"prompt": "\xff"}', 400, "The body is not valid JSON"),
-        (b'{"prompt": "x", "deep": ' + b"[" * 100_000, 400, "The body is not usable JSON: it is nested deeper than 64 levels"),
+        (
+            b'{"prompt": "x", "deep": ' + b"[" * 100_000,
+            400,
+            "The body is not usable JSON: it is nested deeper than 64 levels",
+        ),
         (b"[]", 422, "The body has the wrong shape: Expected `object`, got `array`"),
         (b'{"prompt": 1}', 422, "The body has the wrong shape: Expected `str`, got `int` - at `$.prompt`"),
         (b"{}", 422, "The body has the wrong shape: Object missing required field `prompt`"),

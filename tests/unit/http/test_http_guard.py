@@ -37,6 +37,7 @@ async def test_our_own_names_are_served(site: Any, host: str) -> None:
     assert (await site.call("GET", "/health", ("Host", host))).status == 200
 
 
+@pytest.mark.requirement("LH-01")
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 async def test_every_route_refuses_every_other_host(site: Any, client: Any, method: str, path: str) -> None:
     client.fail = AssertionError("a refused request reached the runtime")
@@ -45,6 +46,7 @@ async def test_every_route_refuses_every_other_host(site: Any, client: Any, meth
     assert site.reports == []
 
 
+@pytest.mark.requirement("LH-01")
 @pytest.mark.parametrize("hosts", [(), ("127.0.0.1:7878", "127.0.0.1:7878"), ("127.0.0.1:7878", "evil.example")])
 async def test_a_request_has_exactly_one_host(site: Any, hosts: tuple[str, ...]) -> None:
     sent = await raw(site.app, [(b"host", h.encode()) for h in hosts])
@@ -67,6 +69,7 @@ async def test_a_wildcard_bind_answers_to_the_address_that_was_connected_to(site
     assert (await site.call("GET", "/health")).status == 200
 
 
+@pytest.mark.requirement("LH-02")
 @pytest.mark.parametrize(
     "origin",
     [
@@ -85,6 +88,7 @@ async def test_pages_of_other_origins_are_refused(site: Any, client: Any, origin
         assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
+@pytest.mark.requirement("LH-02")
 async def test_a_request_without_origin_must_not_be_cross_site(site: Any) -> None:
     path = "/v1/threads/thr_aaaa1111aaaa1111/fork"
     seen = {
@@ -102,6 +106,7 @@ async def test_a_page_served_by_us_needs_no_cors(site: Any) -> None:
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.requirement("LH-19")
 async def test_every_answer_forbids_sniffing_caching_and_framing(site: Any) -> None:
     for path in ("/health", "/nothing"):
         headers = (await site.call("GET", path)).headers
@@ -133,12 +138,14 @@ async def test_a_chunked_body_is_counted_while_it_is_read(site_of: Any, quick: L
     assert len(parts) == 998
 
 
+@pytest.mark.requirement("LH-11")
 async def test_a_body_that_never_comes_ends_the_request(site_of: Any, quick: Limits) -> None:
     headers = [(b"host", b"127.0.0.1:7878"), (b"content-length", b"10")]
     sent = await raw(site_of(token=None, limits=quick).app, headers, method="POST", path="/v1/threads")
     assert msgspec.json.decode(sent[1]["body"]) == error(408, "The body did not arrive within 0.05 seconds")
 
 
+@pytest.mark.requirement("LH-04")
 async def test_websockets_are_closed(site: Any) -> None:
     sent: list[Message] = []
 

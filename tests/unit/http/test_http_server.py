@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ import pytest
 
 from codewhale.domain import events as e
 from codewhale.surfaces.http.facts import Limits
-from codewhale.surfaces.http.server import Ready, ServeOptions, serve
+from codewhale.surfaces.http.server import Ready
 from codewhale.testing.http_calls import Request, SocketCaller
 
 TOKEN = "dst_" + "ab" * 32
@@ -27,31 +27,6 @@ Serving = Callable[..., AbstractAsyncContextManager[Ready]]
 async def bound() -> Any:
     async with asyncio.timeout(20):
         yield
-
-
-@pytest.fixture
-def serving(client: Any) -> Serving:
-    @asynccontextmanager
-    async def start(**options: Any) -> AsyncGenerator[Ready]:
-        stop = asyncio.Event()
-        ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
-        known: dict[str, Any] = {
-            "version": "0.0.1",
-            "workspace": "/w",
-            "latest_seq": lambda: len(client.log),
-            "token": TOKEN,
-            "stop": stop,
-            **options,
-        }
-        known.setdefault("sock", socket.create_server(("127.0.0.1", 0)) if "sock" not in options else None)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(serve(client, ServeOptions(**known), ready.set_result))
-            try:
-                yield await ready
-            finally:
-                stop.set()
-
-    return start
 
 
 async def exchange(port: int, sent: bytes) -> bytes:
@@ -97,6 +72,7 @@ async def test_the_url_of_a_wildcard_bind_works_on_this_machine(serving: Serving
         assert (await SocketCaller(local, ready.port).send(Request(method="GET", path="/health"))).status == 200
 
 
+@pytest.mark.requirement("LH-10")
 async def test_half_a_header_is_answered_and_silence_is_ended_in_time(serving: Serving) -> None:
     async with serving(limits=Limits(header_timeout=0.05)) as ready:
         assert refusal(await exchange(ready.port, b"GET /health HTTP/1.1\r\nHos")) == (
@@ -115,6 +91,8 @@ async def test_half_a_second_header_on_a_used_connection_is_ended_too(serving: S
     assert answer.count(b"HTTP/1.1 408 ") == 1
 
 
+@pytest.mark.requirement("LH-23")
+@pytest.mark.requirement("LH-01")
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
@@ -139,6 +117,7 @@ async def test_a_client_that_sends_on_still_learns_that_its_body_is_too_large(se
     assert refusal(answer) == (413, "The body is larger than 2097152 bytes")
 
 
+@pytest.mark.requirement("LH-14")
 async def test_one_connection_too_many_is_told_so(serving: Serving) -> None:
     async with serving(limits=Limits(connections=1)) as ready, SocketCaller(ready.host, ready.port).open(EVENTS):
         answer = await exchange(ready.port, b"")
@@ -168,6 +147,7 @@ async def test_an_oversized_chunked_body_is_cut_off(serving: Serving) -> None:
     assert refusal(answer) == (413, "The body is larger than 1000 bytes")
 
 
+@pytest.mark.requirement("LH-13")
 async def test_a_dropped_stream_is_gone_at_once(serving: Serving, client: Any) -> None:
     async with serving() as ready:
         caller = SocketCaller(ready.host, ready.port)
@@ -180,6 +160,7 @@ async def test_a_dropped_stream_is_gone_at_once(serving: Serving, client: Any) -
                 await last.frame()
 
 
+@pytest.mark.requirement("LH-21")
 @pytest.mark.requirement("BUG-53")
 async def test_a_stop_drains_sends_the_last_events_and_ends_streams_at_a_border(serving: Serving, client: Any) -> None:
     async def drain() -> None:

@@ -85,6 +85,7 @@ async def test_the_reader_leaving_ends_the_subscription(site: Any, client: Any) 
     assert (client.readers, len(site.app.streams)) == (0, 0)
 
 
+@pytest.mark.requirement("LH-12")
 async def test_a_reader_that_does_not_read_is_dropped_and_holds_up_nobody(
     site_of: Any, client: Any, quick: Limits
 ) -> None:

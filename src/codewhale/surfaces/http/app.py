@@ -37,6 +37,12 @@ def report_to_stderr(text: str) -> None:
     sys.stderr.write(text)
 
 
+def printable(text: str) -> str:
+    """`text` with everything escaped that a terminal or a reader of logs could take for more than a character, and its further
+    lines set off: what a client sent must not look like a line of ours."""
+    return "".join("\n  | " if c == "\n" else c if c.isprintable() else ascii(c)[1:-1] for c in text.rstrip()) + "\n"
+
+
 class HttpApp:
     """The whole surface as one ASGI application. `streams` are the event streams open now."""
 
@@ -100,7 +106,7 @@ class HttpApp:
         except CodewhaleError as error:
             await send_error(send, from_domain(error))
         except Exception:
-            self.report(f"{endpoint.method} {endpoint.path} failed:\n{traceback.format_exc()}")
+            self.report(printable(f"{endpoint.method} {endpoint.path} failed:\n{traceback.format_exc()}"))
             if started:
                 raise
             await send_error(send, HttpError(500, "Internal error; the server's error output says more"))
