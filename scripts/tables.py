@@ -5,13 +5,14 @@ Sources: the tools' modules, `llm/profiles/*.toml`, `llm/prices/*.toml`. The JSO
 
 import argparse
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from codewhale.llm.prices import parse_prices
-from codewhale.llm.profiles import parse_profile
+from codewhale.llm.profiles import Profile
 from codewhale.tools.registry import ENTRIES, find
 from codewhale.tools.schema import spec
 
@@ -42,13 +43,13 @@ def specs() -> bytes:
 def profiles() -> bytes:
     """Every provider's profile without what is as by default."""
     found = _toml("llm/profiles")
-    return _json({name: _sparse(parse_profile(text, name)) for name, text in found.items()})
+    return _json({name: msgspec.convert(tomllib.loads(text), Profile) for name, text in found.items()})
 
 
 def prices() -> bytes:
     """Every provider's prices."""
     found = _toml("llm/prices")
-    return _json({name: [_sparse(entry) for entry in parse_prices(text, name)] for name, text in found.items()})
+    return _json({name: parse_prices(text, name) for name, text in found.items()})
 
 
 TABLES: dict[str, Callable[[], bytes]] = {
@@ -61,16 +62,6 @@ TABLES: dict[str, Callable[[], bytes]] = {
 def _toml(folder: str) -> dict[str, str]:
     files = sorted((PACKAGE / folder).glob("*.toml"))
     return {file.name.removesuffix(".toml"): file.read_text("utf-8") for file in files}
-
-
-def _sparse(value: msgspec.Struct) -> dict[str, object]:
-    kept: dict[str, object] = {}
-    for field in msgspec.structs.fields(value):
-        here = getattr(value, field.name)
-        if here != field.default:
-            is_table = isinstance(here, tuple) and here and isinstance(here[0], msgspec.Struct)
-            kept[field.encode_name] = [_sparse(one) for one in here] if is_table else here
-    return kept
 
 
 def _json(value: object) -> bytes:

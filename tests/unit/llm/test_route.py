@@ -3,7 +3,7 @@
 import pytest
 
 from codewhale.domain.errors import ConfigError
-from codewhale.llm.profiles import fits, load_profile, model_facts, output_limit, parse_profile, profile_ids
+from codewhale.llm.profiles import fits, load_profile, model_facts, output_limit, profile_ids
 from codewhale.llm.route import RouteWish, chat_url, make_route, request_headers
 from codewhale.llm.transport.url import is_loopback, parse_url
 
@@ -195,11 +195,3 @@ def test_patterns(pattern: str, name: str, fit: bool) -> None:
 )
 def test_the_output_limit(window: int, ceiling: int | None, known: bool, limit: int | None) -> None:
     assert output_limit(window, ceiling, known=known) == limit
-
-
-@pytest.mark.parametrize(
-    "text", ["id = ", 'id = "x"', 'id = "x"\ntitle="x"\nbase_url="u"\ndefault_model="m"\nwindwo = 1']
-)
-def test_a_broken_profile_is_a_config_error(text: str) -> None:
-    with pytest.raises(ConfigError):
-        parse_profile(text, "x")

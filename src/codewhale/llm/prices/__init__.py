@@ -27,7 +27,7 @@ _WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-class PriceEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PriceEntry(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """The price of the models that fit `match` (lower case; `*` stands for anything) from `valid_from` up to, not
     including, `valid_to`; with `hours_utc` only in these hours of the day, with `weekdays` only on these days (UTC)."""
 

@@ -12,7 +12,6 @@ from typing import Literal
 import msgspec
 from msgspec import Raw, Struct
 
-from codewhale.domain.errors import ConfigError
 from codewhale.domain.messages import Effort
 
 Replay = Literal["none", "reasoning_content", "reasoning"]
@@ -25,7 +24,7 @@ OUTPUT_CEILING = 65_536
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-class ModelFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ModelFacts(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Facts on the models whose name, without vendor prefix and in lower case, fits `match` (`*` stands for anything).
     Sizes in tokens; what is absent comes from the profile. `replay`: earlier reasoning must be sent back."""
 
@@ -36,7 +35,7 @@ class ModelFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     effort: bool | None = None
 
 
-class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Profile(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One provider. `key_env`, `base_url_env` and `model_env` name environment variables in order of precedence; reading
     them is the configuration's. `effort` gives, per effort, the fields of the request body. `replay` names the field in
     which this provider takes back reasoning. `open_timeout`: seconds until the response head, for servers that load the
@@ -87,19 +86,6 @@ def load_profile(provider: str) -> Profile | None:
 def _shipped() -> dict[str, Raw]:
     with open(os.path.join(_HERE, "profiles.json"), "rb") as file:
         return msgspec.json.decode(file.read(), type=dict[str, Raw])
-
-
-def parse_profile(text: str, provider: str) -> Profile:
-    """The profile in a file's text. `ConfigError` for TOML that is no profile."""
-    import tomllib  # noqa: PLC0415 - start-up
-
-    try:
-        return msgspec.convert(tomllib.loads(text), Profile)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise ConfigError(
-            f"The profile of provider {provider} cannot be used: {error}.",
-            hint="Reinstall codewhale, or correct the file if you edited it.",
-        ) from error
 
 
 def model_facts(profile: Profile, model: str) -> ModelFacts:
