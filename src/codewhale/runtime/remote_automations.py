@@ -1,7 +1,5 @@
 """Automations of another process: `client_automations.AutomationClient` over its HTTP API."""
 
-from urllib.parse import quote
-
 from msgspec import Struct
 
 from codewhale.domain.automations import (
@@ -12,6 +10,8 @@ from codewhale.domain.automations import (
     Preview,
     RulePreview,
 )
+from codewhale.domain.errors import NotFound
+from codewhale.domain.ports import is_id
 from codewhale.runtime.remote_tasks import Ask
 
 
@@ -58,7 +58,9 @@ class RemoteAutomations:
 
 
 def _path(automation_id: str, rest: str = "") -> str:
-    return f"/v1/automations/{quote(automation_id, safe='')}{rest}"
+    if not is_id(automation_id):
+        raise NotFound(f"Failed to read automation {automation_id[:80]}")
+    return f"/v1/automations/{automation_id}{rest}"
 
 
 def _given(command: Struct) -> dict[str, object]:
