@@ -133,6 +133,7 @@ async def test_the_detail_is_one_point_of_the_log(start: Any) -> None:
             "latest_seq": 1,
             "pending_approvals": [],
             "pending_user_inputs": [],
+            "pending_dynamic_tool_calls": [],
         }
         frames = await product.finished(thread, "Hi")
         detail = await product.detail(thread)
