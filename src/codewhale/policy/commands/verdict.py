@@ -10,8 +10,6 @@ from msgspec import Struct, field
 
 CommandVerdict = Literal["safe", "ask", "forbid"]
 
-STRICTNESS: dict[CommandVerdict, int] = {"safe": 0, "ask": 1, "forbid": 2}
-
 HARDENED_GIT = "hardened_git"
 """The condition of a safe git command: git runs with hooks, drivers, pagers and helpers of the repository off."""
 
