@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import command_line, log, server
+from benchmarks import api, command_line, log, server
 from benchmarks.measure import HERE, Place, Row, noise, place
 
 BENCHMARKS: dict[str, Callable[[Place], Iterator[Row]]] = {
@@ -23,6 +23,10 @@ BENCHMARKS: dict[str, Callable[[Place], Iterator[Row]]] = {
     "relay": server.relay,
     "turns": server.turns,
     "interrupt": server.interrupt,
+    "lists": api.lists,
+    "replay": api.replay,
+    "subscribers": api.subscribers,
+    "first-event": api.first_event,
 }
 
 
