@@ -125,3 +125,9 @@ async def test_what_cannot_be_an_id_is_not_found_and_not_looked_up(site: Any, cl
         answer = await site.call(method, f"/v1/threads/{bad}{tail}")
         assert answer.status == 404
         assert len(answer.body) < 1000
+
+
+async def test_a_number_larger_than_anything_is_as_good_as_the_largest(site: Any) -> None:
+    for number in (2**63 - 1, 2**63, 10**20 - 1):
+        assert (await site.call("GET", f"/v1/threads?limit={number}")).status == 200
+    assert (await site.call("GET", f"/v1/threads?limit={10**20}")).status == 400

@@ -24,6 +24,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = Sequence[tuple[bytes, bytes]]
 T = TypeVar("T")
 
+LARGEST = 2**63 - 1
+"""What a number in a query is at most: as much as a database can count, and more than there is of anything."""
+
 BODY_KEY = "codewhale.body"
 ABORT_KEY = "codewhale.abort"
 JSON = b"application/json"
@@ -163,7 +166,7 @@ def _query_value(name: str, kind: str, value: str) -> str | int | bool:
         case "uint":
             if not (value.isascii() and value.isdigit() and len(value) <= 20):
                 raise HttpError(400, f"The query parameter '{name}' must be an unsigned integer")
-            return int(value)
+            return min(int(value), LARGEST)
         case "flag":
             if value not in ("true", "false"):
                 raise HttpError(400, f"The query parameter '{name}' must be true or false")
