@@ -41,6 +41,7 @@ async def test_a_preflight_is_answered_before_credentials(site: Any) -> None:
         "authorization",
         "content-type",
         "accept",
+        "idempotency-key",
         "x-codewhale-runtime-token",
         "x-deepseek-runtime-token",
     }

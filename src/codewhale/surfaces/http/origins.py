@@ -22,7 +22,8 @@ PREFLIGHT_HEADERS = (
     (b"access-control-allow-methods", b"GET, POST, PATCH, PUT, DELETE, OPTIONS"),
     (
         b"access-control-allow-headers",
-        b"Authorization, Content-Type, Accept, Last-Event-ID, X-Codewhale-Runtime-Token, X-DeepSeek-Runtime-Token",
+        b"Authorization, Content-Type, Accept, Idempotency-Key, Last-Event-ID, X-Codewhale-Runtime-Token,"
+        b" X-DeepSeek-Runtime-Token",
     ),
     (b"access-control-max-age", b"600"),
 )
