@@ -22,8 +22,10 @@ PREFLIGHT_HEADERS = (
     (b"access-control-allow-methods", b"GET, POST, PATCH, PUT, DELETE, OPTIONS"),
     (
         b"access-control-allow-headers",
-        b"Authorization, Content-Type, Accept, Idempotency-Key, Last-Event-ID, X-Codewhale-Runtime-Token,"
-        b" X-DeepSeek-Runtime-Token",
+        (
+            b"Authorization, Content-Type, Accept, Idempotency-Key, Last-Event-ID,"
+            b" X-Codewhale-Runtime-Token, X-DeepSeek-Runtime-Token"
+        ),
     ),
     (b"access-control-max-age", b"600"),
 )
