@@ -34,7 +34,8 @@ class Options(Struct, frozen=True):
 class Grammar(Struct, frozen=True, kw_only=True):
     """`short`: letters without value. `long`: words without value. `value`: name to kind, the value joined or next.
     `maybe`: long name to kind, value only after `=`. `operands`: kinds in order, a last one with `*` repeats, with `?` may
-    be missing. `without`: options after which the first operand kind is not there. `extra` sees the parsed options."""
+    be missing. `without`: options after which the first operand kind is not there. `permutes`: whether options may follow
+    operands; where they may not, such a word is an operand. `also` sees the parsed options."""
 
     family: str
     short: str = ""
@@ -44,6 +45,7 @@ class Grammar(Struct, frozen=True, kw_only=True):
     operands: tuple[str, ...] = ()
     without: frozenset[str] = frozenset()
     digits: bool = False
+    permutes: bool = True
     also: Callable[[Options, Paths], None] | None = None
 
     def check(self, args: Sequence[str], paths: Paths) -> None:
@@ -70,6 +72,9 @@ class Grammar(Struct, frozen=True, kw_only=True):
                 given.extend(self._cluster(word[1:], rest, paths))
             else:
                 operands.append(word)
+                if not self.permutes:
+                    operands.extend(reversed(rest))
+                    break
         return Options(tuple(given), tuple(operands))
 
     def _long(self, word: str, rest: list[str], paths: Paths) -> tuple[str, str | None]:
@@ -128,6 +133,7 @@ def grammar(  # noqa: PLR0913 - a row of a table
     operands: str = "path*",
     without: str = "",
     digits: bool = False,
+    permutes: bool = True,
     also: Callable[[Options, Paths], None] | None = None,
 ) -> Grammar:
     """A table from words: `value` and `maybe` are `name:kind` pairs, everything else lists of names."""
@@ -140,6 +146,7 @@ def grammar(  # noqa: PLR0913 - a row of a table
         operands=tuple(operands.split()),
         without=frozenset(without.split()),
         digits=digits,
+        permutes=permutes,
         also=also,
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from codewhale.policy.commands.deny.rules import Finding
+from codewhale.policy.commands.deny.rules import Finding, shown_words
 from codewhale.policy.commands.deny.scan import Act
 from codewhale.policy.commands.deny.unwrap import INTERPRETERS, SHELLS, base, reads_program_from_input
 from codewhale.policy.commands.paths import secret_name
@@ -97,7 +97,7 @@ def _prints_environment(act: Act, group: Sequence[Act]) -> bool:
 
 def _mentioned(act: Act, *, sender: bool) -> Iterable[str]:
     yield from act.reads
-    for word in act.argv[1:]:
+    for word in shown_words(act.argv)[1:] if act.argv else ():
         value = word.partition("=")[2] if "=" in word else word
         # a sender's plain operands are places to fetch from, unless a mark says that a file's content is meant
         if "@" in word or not sender or "=" in word or not ("://" in word or word.startswith("-")):

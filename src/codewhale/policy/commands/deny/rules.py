@@ -42,7 +42,7 @@ _LAUNCHERS = frozenset(
 )
 _BUS = frozenset("dbus-send gdbus busctl qdbus qdbus6 dbus-monitor".split())
 _MODULES = frozenset("insmod modprobe rmmod kexec".split())
-_OUR_PROCESS = re.compile(r"codewhale|deepseek|\bagentd?\b")
+_OUR_PROCESS = re.compile(r"codewhale|deepseek|(?<![\w-])agentd?(?![\w-])")
 _KILLERS = frozenset("kill pkill killall killall5 skill".split())
 _DEBUGGERS = frozenset("gdb lldb strace ltrace dlv rr reptyr perf py-spy".split())
 _TMUX_QUERIES = frozenset(
@@ -54,8 +54,25 @@ _NAME_ONLY = frozenset(
 _WRITERS = frozenset(
     "tee touch mkdir truncate chmod chown rm unlink shred mv ed ex vi vim nvim nano emacs patch perl ruby dd install mknod mkfifo".split()
 )
+_OUTPUT_FLAGS: dict[str, frozenset[str]] = {
+    "curl": frozenset({"-o", "--output", "--output-dir", "-c", "--cookie-jar", "-D", "--dump-header"}),
+    "wget": frozenset({"-O", "--output-document", "-P", "--directory-prefix", "-o", "--output-file"}),
+    "tar": frozenset({"-C", "--directory"}),
+    "unzip": frozenset({"-d"}),
+    "openssl": frozenset({"-out"}),
+    **dict.fromkeys(("sort", "gcc", "cc", "clang", "go", "tree", "patch"), frozenset({"-o", "--output"})),
+    "git": frozenset({"-o", "--output"}),
+}
 _COPIERS = frozenset("cp ln install rsync scp".split())
 _MENTIONS_ONLY = frozenset("echo printf grep rg git test [".split())
+_NONE: frozenset[str] = frozenset()
+_USED_BY: dict[str, frozenset[str]] = {
+    **dict.fromkeys("ssh scp sftp ssh-add ssh-copy-id rsync".split(), frozenset({"-i", "-F"})),
+    **dict.fromkeys("kubectl helm k9s".split(), frozenset({"--kubeconfig"})),
+    **dict.fromkeys("npm pnpm yarn".split(), frozenset({"--userconfig"})),
+    "curl": frozenset({"--netrc-file"}),
+}
+"""Options whose file the program uses as its own credentials and does not show."""
 _METADATA_HOSTS = ("metadata.google.internal", "metadata.goog", "fd00:ec2::254", "instance-data")
 _METADATA_ADDRESSES = frozenset({0xA9FEA9FE, 0xA9FEAA02, 0x646464C8})
 _SECRET_COMMANDS: tuple[tuple[str, ...], ...] = (
@@ -215,6 +232,12 @@ def _signalled(args: Sequence[str]) -> list[str]:
     return [word for word in rest if word != "--"]
 
 
+def shown_words(argv: Sequence[str]) -> list[str]:
+    """The words of a command without the files that it uses as its own credentials."""
+    flags = _USED_BY.get(base(argv[0]), _NONE)
+    return [word for flag, word in pairwise(["", *argv]) if flag not in flags]
+
+
 def secrets(act: Act, targets: Targets) -> Finding | None:
     """Reading keys of the person or of the runtime."""
     for path in act.reads:
@@ -230,7 +253,7 @@ def secrets(act: Act, targets: Targets) -> Finding | None:
         return Finding("secrets", "secret", "it shows stored secrets")
     if name in _NAME_ONLY - {"rg", "grep", "git"}:
         return None
-    for path in _paths(act.argv):
+    for path in _paths(shown_words(act.argv)):
         if (what := targets.key(path, act.folders)) is not None:
             return Finding("secrets", "secret", f"it reads {what} ({path})")
     return None
@@ -265,22 +288,12 @@ def _written(argv: Sequence[str]) -> Iterator[str]:
         yield from (word[3:] for word in argv if word.startswith("of="))
     elif name in _WRITERS - {"perl", "ruby"} or in_place:
         yield from operands
-    elif name in ("curl", "wget", "tar", "unzip", "sort", "gcc", "openssl", "git", "go", "patch", "jq", "yq"):
-        flags = (
-            "-o",
-            "-O",
-            "-C",
-            "-d",
-            "--output",
-            "--output-document",
-            "--directory",
-            "-out",
-            "--output-dir",
-            "-P",
-            "-f",
-            "--file",
-        )
-        yield from (word for flag, word in pairwise(argv) if flag in flags and name != "jq")
+    else:
+        flags = _OUTPUT_FLAGS.get(name, frozenset())
+        yield from (word for flag, word in pairwise(argv) if flag in flags)
+        yield from (word.partition("=")[2] for word in argv if word.partition("=")[0] in flags)
+        if name == "git" and "config" in argv:
+            yield from (word for flag, word in pairwise(argv) if flag in ("-f", "--file"))
 
 
 def _destinations(operands: Sequence[str], folders: Sequence[str]) -> Iterator[str]:

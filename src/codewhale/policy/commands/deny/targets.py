@@ -50,7 +50,30 @@ _LOGIN = (
     *(".config/fish/*", ".config/git/*", ".config/autostart/*", ".config/systemd/*", ".config/environment.d/*"),
     *(".ssh/authorized_keys*", ".ssh/config", ".ssh/rc", ".ssh/environment", "Library/LaunchAgents/*"),
 )
-_SYSTEM_LAW = ("/etc/*", "/var/spool/cron/*", "/usr/lib/systemd/*", "/lib/systemd/*", "/Library/Launch*/*", "/boot/*")
+_SYSTEM_LAW = (
+    *(
+        "/etc/passwd",
+        "/etc/group",
+        "/etc/shadow",
+        "/etc/gshadow",
+        "/etc/sudoers*",
+        "/etc/cron*",
+        "/etc/profile*",
+        "/etc/pam.d/*",
+    ),
+    *(
+        "/etc/bash*",
+        "/etc/zsh*",
+        "/etc/environment",
+        "/etc/ld.so.*",
+        "/etc/ssh/*",
+        "/etc/systemd/*",
+        "/etc/init*",
+        "/etc/rc*",
+    ),
+    *("/etc/xdg/autostart/*", "/etc/fstab", "/etc/security/*", "/etc/polkit-1/*", "/etc/udev/*", "/etc/modprobe.d/*"),
+    *("/var/spool/cron/*", "/usr/lib/systemd/*", "/lib/systemd/*", "/Library/Launch*/*", "/boot/*"),
+)
 _KEYS = (
     *(
         ".aws/credentials",

@@ -90,6 +90,7 @@ COMMANDS: dict[str, Grammar] = {
         value="f:num s:num w:num skip-fields:num skip-chars:num check-chars:num",
         maybe="all-repeated:word group:word",
         operands="path?",
+        permutes=False,
     ),
     "tr": grammar("text", "cCdst", long="complement delete squeeze-repeats truncate-set1", operands="text text?"),
     "od": grammar(
@@ -97,7 +98,7 @@ COMMANDS: dict[str, Grammar] = {
         "abcdfiloxsv",
         value="A:word t:word j:num N:num w:num address-radix:word format:word skip-bytes:num read-bytes:num",
     ),
-    "xxd": grammar("text", "abuipCdeE", value="c:num g:num l:num s:num o:num n:word", operands="path?"),
+    "xxd": grammar("text", "abuipCdeE", value="c:num g:num l:num s:num o:num n:word", operands="path?", permutes=False),
     "hexdump": grammar("text", "bcCdovx", value="n:num s:num"),
     "strings": grammar(
         "text", "afow", long="all print-file-name", value="n:num bytes:num t:word radix:word e:word", digits=True
