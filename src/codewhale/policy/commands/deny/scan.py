@@ -86,9 +86,7 @@ class Scan:
             case "command" | "declaration_command" | "test_command" | "unset_command":
                 return self._command(node, self._grouped(spot))
             case "pipeline":
-                spot = self._grouped(spot)
-                parts = [child for child in node.children if child.is_named]
-                return [(p, _Spot(spot.group, spot.stage + i, spot.substituted)) for i, p in enumerate(parts)]
+                return self._pipeline(node, self._grouped(spot))
             case "redirected_statement" | "heredoc_redirect" | "negated_command":
                 spot = self._grouped(spot)
                 later = _Spot(spot.group, spot.stage + (node.type == "heredoc_redirect"), spot.substituted)
@@ -102,12 +100,27 @@ class Scan:
             case "function_definition":
                 self._function(node)
                 return [(child, _Spot()) for child in node.children]
-            case "subshell" | "compound_statement" | "command_substitution" | "process_substitution" | "do_group":
-                return [(child, spot) for child in node.children]
+            case "program" | "list":
+                apart = _Spot(None, 0, spot.substituted)
+                return [(child, apart) for child in node.children if child.is_named]
             case _:
-                return [
-                    (child, _Spot(None, 0, spot.substituted) if child.is_named else spot) for child in node.children
-                ]
+                return [(child, spot) for child in node.children]
+
+    @staticmethod
+    def _pipeline(node: Node, spot: _Spot) -> list[tuple[Node, _Spot]]:
+        """The parts with their places. The grammar puts the chain of `a | b && c` inside the pipe; there only the part that
+        stands next to the pipe belongs to it."""
+        found: list[tuple[Node, _Spot]] = []
+        parts = [child for child in node.children if child.is_named]
+        for index, part in enumerate(parts):
+            here = _Spot(spot.group, spot.stage + index, spot.substituted)
+            if part.type != "list":
+                found.append((part, here))
+                continue
+            inside = [child for child in part.children if child.is_named]
+            joined = inside[-1] if index == 0 else inside[0]
+            found += [(child, here if child == joined else _Spot(None, 0, spot.substituted)) for child in inside]
+        return found
 
     def _grouped(self, spot: _Spot) -> _Spot:
         if spot.group is not None:
