@@ -1,8 +1,8 @@
 """One owner per data directory: a lock held for life, and a file that says who holds it.
 
-The lock is the truth; `owner.json` (0600, it may hold a token) is only its label and is ignored when nobody holds the
-lock. Whoever takes or tests the lock first holds the directory's own lock for a moment, so that a test never looks like
-an owner.
+The lock is the truth; `owner.json` (0600, it may hold a token) is only its label: it goes before the lock is given up, and
+one that a killed process left is ignored. Whoever takes or tests the lock first holds the directory's own lock for a
+moment, so that a test never looks like an owner.
 """
 
 import fcntl
@@ -68,10 +68,13 @@ class Lock:
             raise translated(error, "write down who owns the data directory") from error
 
     def release(self) -> None:
-        """Give the directory up; safe to repeat."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        """Give the directory up, and take the label with its token away first; safe to repeat."""
+        if self._fd < 0:
+            return
+        with suppress(OSError):  # gone, or a disk that no longer takes writes: without the lock nobody believes it
+            os.unlink(os.path.join(self._directory, OWNER))
+        os.close(self._fd)
+        self._fd = -1
 
 
 def read_owner(directory: str) -> Owner | None:

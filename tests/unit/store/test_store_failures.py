@@ -100,7 +100,9 @@ def test_a_store_from_the_future_is_left_untouched(tmp_path: Path) -> None:
     db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     db.close()
     before = _bytes_below(directory)
-    with pytest.raises(StoreTooNew, match=f"schema {len(MIGRATIONS) + 1}; this codewhale knows up to {len(MIGRATIONS)}"):
+    with pytest.raises(
+        StoreTooNew, match=f"schema {len(MIGRATIONS) + 1}; this codewhale knows up to {len(MIGRATIONS)}"
+    ):
         SqliteStore.open(str(directory), clock=ManualClock())
     assert _bytes_below(directory) == before
 
@@ -125,7 +127,7 @@ def test_an_empty_log_is_not_started_over_a_lost_one(tmp_path: Path) -> None:
     (tmp_path / (FILE + "-wal")).write_bytes(b"frames")
     with pytest.raises(StoreCorrupt, match="missing"):
         SqliteStore.open(str(tmp_path), clock=ManualClock())
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["lock", FILE + "-wal", "owner.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["lock", FILE + "-wal"]
 
 
 async def test_a_damaged_file_is_said_to_be_damaged(directory: str) -> None:

@@ -26,6 +26,25 @@ def test_the_owner_is_known_while_it_lives(directory: str) -> None:
     assert read_owner(directory) is None
 
 
+def test_a_label_and_its_token_go_before_the_lock_does(directory: str) -> None:
+    lock = Lock.take(directory, ME)
+    lock.announce(url="http://127.0.0.1:7878", token="t0k3n")
+    lock.release()
+    assert os.listdir(directory) == ["lock"]
+    successor = Lock.take(directory, ME)
+    lock.release()
+    assert read_owner(directory) == ME, "what is released twice takes nobody else's label"
+    successor.release()
+
+
+def test_a_label_that_cannot_be_removed_keeps_nobody_from_leaving(directory: str) -> None:
+    lock = Lock.take(directory, ME)
+    Path(directory, "owner.json").unlink()
+    Path(directory, "owner.json").mkdir()
+    lock.release()
+    assert read_owner(directory) is None
+
+
 def test_nobody_owns_a_directory_that_is_not_there(directory: str) -> None:
     assert read_owner(directory) is None
 
