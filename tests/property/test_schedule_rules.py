@@ -77,6 +77,24 @@ def test_due_times_are_those_of_a_slow_reading(text: str, name: str, before: int
     assert walk(rule, asked, end) == [due for due in expected if due > asked]
 
 
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("FREQ=CRON;EXPR=* 0 * * *", datetime(2026, 4, 4, 10, tzinfo=UTC)),
+        ("FREQ=CRON;EXPR=30 * * * *", datetime(2026, 4, 4, 10, tzinfo=UTC)),
+        ("FREQ=CRON;EXPR=* 0 * * *", datetime(2026, 10, 3, 10, tzinfo=UTC)),
+        ("FREQ=CRON;EXPR=30 * * * *", datetime(2026, 10, 3, 10, tzinfo=UTC)),
+    ],
+)
+def test_cron_keeps_its_minutes_where_clocks_change_by_half_an_hour(text: str, day: datetime) -> None:
+    where = ZoneInfo("Australia/Lord_Howe")
+    expected = slow(text, where, day, day, day + timedelta(days=2))
+    rule = parse_rule(text, where, day)
+    assert walk(rule, day, day + timedelta(days=2)) == expected
+    from_every_minute = {rule.after(day + step * MINUTE) for step in range(24 * 60)}
+    assert from_every_minute <= set(expected)
+
+
 def walk(rule: Rule, start: datetime, end: datetime) -> list[datetime]:
     """By the rule itself; only sparse rules may fail to have a next time (a day filter that never matches)."""
     found: list[datetime] = []

@@ -6,6 +6,8 @@ twice is meant the first time; cron does as cron does (a time that was jumped ov
 """
 
 import re
+from collections import deque
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import dropwhile
 from typing import Protocol
@@ -14,7 +16,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from codewhale.domain.errors import InvalidInput
-from codewhale.work.zones import earliest, exists, wall
+from codewhale.work.zones import earliest, exists, first_from, latest, overlap, wall
 
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 HOURLY_KEYS = ("FREQ", "INTERVAL", "BYDAY", "BYHOUR", "BYMINUTE")
@@ -106,19 +108,36 @@ class Once(Struct, frozen=True):
 
 
 class Cron(Struct, frozen=True):
-    """Five fields of cron, in local time."""
+    """Five fields of cron, in local time. Whoever gives `*` for the minute or the hour means a rhythm, which follows the
+    clock through a change and so has twice what is shown twice; other times are meant once."""
 
     expression: str
     zone: ZoneInfo
 
     def after(self, instant: datetime) -> datetime | None:
-        # The library starts from the wall clock, which shows some times twice and some never: what it finds is put back
-        # on the line of instants, without times that do not exist and without those that are not later.
+        # The library is asked about the calendar alone: its own walking across a change of the clocks assumes whole hours.
         from cronsim import CronSim  # noqa: PLC0415 - start-up: most servers have no automations
 
-        found = CronSim(self.expression, instant.astimezone(self.zone))
-        slots = (slot.astimezone(UTC) for slot in found if exists(slot.replace(tzinfo=None), self.zone))
-        return next(dropwhile(lambda due: due <= instant, slots), None)
+        slots = CronSim(self.expression, wall(instant, self.zone) - overlap(instant, self.zone) - timedelta(minutes=1))
+        minute, hour, *_ = self.expression.split()
+        rhythm = minute.startswith("*") or hour.startswith("*")
+        dues = _as_shown(slots, self.zone) if rhythm else (first_from(slot, self.zone) for slot in slots)
+        return next(dropwhile(lambda due: due <= instant, dues), None)
+
+
+def _as_shown(slots: Iterable[datetime], where: ZoneInfo) -> Iterator[datetime]:
+    """Every instant at which the clocks show one of these times (naive, rising), in the order of the instants."""
+    again: deque[datetime] = deque()
+    for slot in slots:
+        if not exists(slot, where):
+            continue
+        due = earliest(slot, where)
+        while again and again[0] < due:
+            yield again.popleft()
+        yield due
+        if (second := latest(slot, where)) > due:
+            again.append(second)
+    yield from again
 
 
 def normalized(text: str) -> str:

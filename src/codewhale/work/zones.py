@@ -1,13 +1,15 @@
 """Time zones by IANA name, from the system's database or the `tzdata` package where there is none."""
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from codewhale.domain.errors import InvalidInput
 
 LOCALTIME = "/etc/localtime"
 NAMED = "/etc/timezone"
+CHANGE = timedelta(hours=3)
+"""No zone has put its clocks back by more since time zones are kept in whole minutes."""
 
 
 def zone(name: str) -> ZoneInfo:
@@ -37,6 +39,24 @@ def exists(local: datetime, where: ZoneInfo) -> bool:
 def earliest(local: datetime, where: ZoneInfo) -> datetime:
     """The first instant, in UTC, at which the zone's clocks show this wall-clock time (naive, and one that exists)."""
     return local.replace(tzinfo=where, fold=0).astimezone(UTC)
+
+
+def latest(local: datetime, where: ZoneInfo) -> datetime:
+    """The last instant, in UTC, at which the zone's clocks show this wall-clock time (naive, and one that exists)."""
+    return local.replace(tzinfo=where, fold=1).astimezone(UTC)
+
+
+def first_from(local: datetime, where: ZoneInfo) -> datetime:
+    """`earliest`, or the first minute after the jump for a time that is jumped over."""
+    while not exists(local, where):
+        local += timedelta(minutes=1)
+    return earliest(local, where)
+
+
+def overlap(instant: datetime, where: ZoneInfo) -> timedelta:
+    """By how much the clocks are put back within the hours to come, if they are."""
+    now, soon = instant.astimezone(where).utcoffset(), (instant + CHANGE).astimezone(where).utcoffset()
+    return timedelta() if now is None or soon is None else max(now - soon, timedelta())
 
 
 def wall(instant: datetime, where: ZoneInfo) -> datetime:
