@@ -35,6 +35,19 @@ def test_our_entries_have_a_source_and_never_two_prices_for_one_time(provider: s
         assert not [other for other in same if overlap(entry, other)]
 
 
+SEEN = ("api-docs.deepseek.com/quick_start/pricing", "runs on your own machines")
+"""Where a rate of ours may come from. Another place is added by whoever has read the provider's own page, with the day."""
+
+
+@pytest.mark.parametrize("provider", OURS)
+def test_our_rates_were_read_at_the_providers_own_page(provider: str) -> None:
+    assert [entry.match for entry in published_prices(provider) if not entry.source.startswith(SEEN)] == []
+
+
+def test_a_provider_whose_page_nobody_read_has_no_prices() -> None:
+    assert [published_prices(name) for name in ("openai", "openrouter", "fireworks")] == [(), (), ()]
+
+
 def hit_price(provider: str, model: str, moment: str) -> float | None:
     rate = rate_of(published_prices(provider), model)(moment)
     return None if rate is None else rate.cache_hit
