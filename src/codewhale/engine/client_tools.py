@@ -78,7 +78,7 @@ async def run_client_tool(desk: RequestDesk, opened: OpenItem, recorder: TurnRec
     call_id = desk.place(opened, OpenRequest(kind="client_tool", recorder=recorder))
     recorder.request_opened(call_id, lambda reason: e.ToolCallCanceled(call_id=call_id, reason=reason))
     turn = recorder.turn
-    seq = await recorder.append(
+    announced = recorder.append(
         e.ToolCallRequested(
             thread_id=turn.thread_id,
             turn_id=turn.id,
@@ -90,7 +90,8 @@ async def run_client_tool(desk: RequestDesk, opened: OpenItem, recorder: TurnRec
             expires_at=ports.clock.later(CLIENT_TOOL_TIMEOUT_SECS),
         )
     )
-    opened.running = True
+    opened.running = True  # a client that follows the log may run it before this task goes on
+    seq = await announced
     deadline = asyncio.timeout(CLIENT_TOOL_TIMEOUT_SECS)
     try:
         async with deadline:

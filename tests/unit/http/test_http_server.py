@@ -166,7 +166,7 @@ async def test_a_stop_drains_sends_the_last_events_and_ends_streams_at_a_border(
     async def drain() -> None:
         client.append(e.TurnLifecycle(status="in_progress"))
 
-    async with serving(drain=drain) as ready, SocketCaller(ready.host, ready.port).open(EVENTS) as stream:
+    async with serving(drain=drain, stop=None) as ready, SocketCaller(ready.host, ready.port).open(EVENTS) as stream:
         await client.opened.wait()
         os.kill(os.getpid(), signal.SIGTERM)
         frames = await stream.frames(9)

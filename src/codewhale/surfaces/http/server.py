@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import ExitStack, closing
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -38,7 +39,8 @@ class ServeOptions(Struct, frozen=True, kw_only=True):
     """What `serve` is asked to do. `token` is the resolved one (`tokens.resolve_token`); None is authentication off.
 
     `latest_seq` is the head of the log; `drain` brings the runtime to rest and is awaited at most `DRAIN_TIMEOUT` seconds.
-    `sock` is an already listening socket (tests, socket activation) and goes before `host` and `port`.
+    `sock` is an already listening socket (tests, socket activation); it goes before `host` and `port` and is closed in the end.
+    `stop` is for a caller who decides when to stop: with it, signals are left alone.
     """
 
     version: str
@@ -67,7 +69,8 @@ class Ready(Struct, frozen=True, kw_only=True):
 
 
 async def serve(client: Client, options: ServeOptions, on_ready: Callable[[Ready], None]) -> None:
-    """Serve until SIGTERM, SIGINT or `options.stop`. `ConfigError` when it cannot listen; nothing was announced then."""
+    """Serve until `options.stop` is set; without one, until SIGTERM or SIGINT. `ConfigError` when it cannot listen; nothing
+    was announced then. Cancelled, it drops every connection at once."""
     sock = options.sock if options.sock is not None else listen(options.host, options.port, options.token)
     host, port = sock.getsockname()[:2]
     facts = ServerFacts(
@@ -83,10 +86,15 @@ async def serve(client: Client, options: ServeOptions, on_ready: Callable[[Ready
         idempotency=options.idempotency,
     )
     app = HttpApp(client, facts)
-    stop = options.stop if options.stop is not None else asyncio.Event()
-    with _Signals(stop):
+    ready = Ready(url=f"http://{_local(host)}:{port}", host=host, port=port, token=options.token)
+    with closing(sock), ExitStack() as stack:
+        stop = options.stop
+        if stop is None:
+            stop = asyncio.Event()
+            stack.enter_context(_Signals(stop))
         listener = await _Listener.open(app, facts.limits, sock)
-        on_ready(Ready(url=f"http://{_local(host)}:{port}", host=host, port=port, token=options.token))
+        stack.callback(listener.drop)
+        on_ready(ready)
         await stop.wait()
         await listener.close(app, options.drain)
 
@@ -163,6 +171,10 @@ class _Listener:
             task.cancel()
         if late:
             await asyncio.wait(late, timeout=REQUEST_GRACE)
+
+    def drop(self) -> None:
+        """Close the listening socket and every connection that is left, at once."""
+        self._server.close()
         for connection in list(self._state.connections):
             connection.transport.abort()
 
