@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 HERE = Path(__file__).parent
-PLACES = (HERE, HERE.parent / "unit" / "http", HERE.parent / "unit" / "sessions", HERE.parent / "process")
+UNITS = ("cli", "http", "runtime", "sessions", "store")
+PLACES = (HERE, HERE.parent / "process", *(HERE.parent / "unit" / name for name in UNITS))
 
 
 class Requirement(msgspec.Struct, forbid_unknown_fields=True):

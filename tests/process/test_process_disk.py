@@ -112,6 +112,7 @@ async def test_a_server_goes_on_when_there_is_room_again(site: "Site", small_dis
     assert await model.refused() == []
 
 
+@pytest.mark.requirement("BUG-08")
 async def test_a_turn_that_fills_the_disk_ends_and_its_thread_is_free(
     site: "Site", small_disk: Path, model_of: "ModelOf"
 ) -> None:

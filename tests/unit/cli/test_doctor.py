@@ -76,6 +76,7 @@ def test_nothing_is_created_and_nothing_is_asked_of_the_network(codewhale: Codew
     assert not home.exists()
 
 
+@pytest.mark.requirement("BUG-68")
 def test_no_secret_in_either_form(codewhale: Codewhale, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home.mkdir()
     (home / "mcp.json").write_text('{"servers": {"s": {"command": "x", "env": {"TOKEN": "hush-3"}}}}')
@@ -121,6 +122,7 @@ def test_mcp_servers_are_listed(
     assert "error" not in found
 
 
+@pytest.mark.requirement("BUG-68")
 @pytest.mark.parametrize("content", ["not json hush", '{"servers": ["hush"]}', "[]"])
 def test_an_mcp_file_that_cannot_be_read_says_so_without_its_content(
     codewhale: Codewhale, home: Path, content: str

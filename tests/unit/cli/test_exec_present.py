@@ -170,6 +170,7 @@ def test_what_waits_is_known_until_it_is_answered(script: TurnScript) -> None:
     assert seen.waiting == {}
 
 
+@pytest.mark.requirement("BUG-52")
 @pytest.mark.parametrize(
     ("status", "code", "expected"),
     [

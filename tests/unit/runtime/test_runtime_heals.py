@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from codewhale.domain.commands import NewThread, TurnInput
-from codewhale.domain.errors import StoreError, StoreUnwritable
+from codewhale.domain.errors import NotFound, StoreError, StoreUnwritable
 from codewhale.domain.events import ApprovalRequired, Event, ItemStarted, TurnCompleted
 from codewhale.domain.laws import violations
 from codewhale.engine.recover import RESTARTED
@@ -92,6 +93,20 @@ async def test_the_next_command_brings_the_log_back_and_ends_what_was_open(stage
         ]
         assert again[-1] == log[-1]
         assert violations(log) == []
+
+
+@pytest.mark.requirement("BUG-59")
+async def test_a_call_whose_permission_cannot_be_recorded_does_not_run(stage: Stage) -> None:
+    async with stage(SCRIPT) as scene:
+        thread = await scene.thread()
+        await scene.runtime.start_turn(thread.id, TurnInput(prompt="write it"))
+        required = (await scene.until(thread.id, ApprovalRequired.WIRE))[-1].decode()
+        assert isinstance(required, ApprovalRequired)
+        await break_log(scene)
+        with suppress(StoreError, NotFound):
+            await scene.runtime.decide(required.id, "allow")
+        assert (await scene.say(thread.id, "hello"))[-1].event == TurnCompleted.WIRE
+        assert not (Path(scene.workspace) / "a.txt").exists()
 
 
 async def test_a_turn_that_nothing_wakes_is_ended_too(stage: Stage) -> None:

@@ -2,13 +2,17 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
+from contextlib import closing
 
+import apsw
 import pytest
 from msgspec.structs import replace
 
 from codewhale.domain import events as e
 from codewhale.domain.errors import StoreError
 from codewhale.domain.records import Usage
+from codewhale.domain.views import ThreadFilter
 from codewhale.store import schema
 from codewhale.store.feed import Feed, wake
 from codewhale.store.sqlite import PAGE, SqliteStore
@@ -78,6 +82,7 @@ async def test_secrets_reach_neither_the_log_nor_the_read_models_nor_blobs() -> 
     store.close()
 
 
+@pytest.mark.requirement("BUG-16")
 async def test_pruning_removes_only_deltas_of_items_that_ended_long_ago(store: SqliteStore) -> None:
     old, young = scribes(2)
     clock_now = old.start()
@@ -103,6 +108,39 @@ async def test_a_long_pruning_lets_others_write_in_between(store: SqliteStore) -
     assert await between == store.latest_seq
     assert await pruned == store.latest_seq
     assert all(event.event != "item.delta" for event in log_of(store))
+
+
+@pytest.mark.requirement("BUG-15")
+async def test_what_a_thread_costs_to_read_does_not_depend_on_how_many_others_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    databases: list[apsw.Connection] = []
+    monkeypatch.setattr(apsw, "connection_hooks", [databases.append])
+    with closing(SqliteStore.in_memory()) as store:
+        scribe, *others = scribes(301)
+        await store.append([*scribe.start(), *scribe.ask("Talk"), *scribe.say("a", "b"), *scribe.end()])
+        alone = steps_of(databases, lambda: (store.snapshot(scribe.thread.id), store.summaries(ThreadFilter(limit=1))))
+        for other in others:
+            await store.append([*other.start(), *other.ask("Talk"), *other.say("a", "b"), *other.end()])
+        among = steps_of(databases, lambda: (store.snapshot(scribe.thread.id), store.summaries(ThreadFilter(limit=1))))
+    assert 0 < among <= 1.5 * alone
+
+
+def steps_of(databases: list[apsw.Connection], read: Callable[[], object]) -> int:
+    """How many instructions the databases run for it."""
+    steps = 0
+
+    def step() -> bool:
+        nonlocal steps
+        steps += 1
+        return False
+
+    for database in databases:
+        database.set_progress_handler(step, 1)
+    read()
+    for database in databases:
+        database.set_progress_handler(None, 1)
+    return steps
 
 
 async def test_usage_is_one_row_per_step(store: SqliteStore) -> None:
