@@ -55,6 +55,20 @@ def configure(site: "Site", text: str | bytes) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--host", "0.0.0.0", "--insecure"], "Refusing to listen on 0.0.0.0 without a token"),
+        (["--host", "localhost"], "'localhost' is not an IP address"),
+        (["--port", "0"], "Port must be > 0"),
+    ],
+)
+def test_an_address_that_may_not_be_served_is_a_wrong_command_line(site: "Site", words: list[str], says: str) -> None:
+    done = site.run("serve", "--http", *words, env={"DEEPSEEK_RUNTIME_TOKEN": ""})
+    assert done.code == 2
+    clear(done.err, says)
+
+
 def test_a_model_server_that_is_not_there(site: "Site") -> None:
     configure(site, NO_RETRY)
     done = site.run("exec", "hi")

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from codewhale.surfaces.http.origins import never_met
+
 DEFAULTS = [
     "http://localhost:3000",
     "http://127.0.0.1:3000",
@@ -58,3 +60,9 @@ async def test_a_preflight_of_another_page_gets_nothing(site: Any) -> None:
 async def test_options_without_a_page_is_just_a_method_that_is_not_there(site: Any) -> None:
     answer = await site.call("OPTIONS", "/v1/threads")
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+
+
+def test_an_origin_that_no_browser_sends_is_told() -> None:
+    fine = [*DEFAULTS, "https://app.example.com", "http://[::1]:8080", "chrome-extension://abc"]
+    odd = ["*", "https://app.example.com/", "https://*.example.com", "app.example.com", "HTTP://a", "a b", "null"]
+    assert never_met([*fine, *odd]) == odd

@@ -6,13 +6,15 @@ from typing import Any
 
 from codewhale import __version__
 from codewhale.config.settings import Settings
-from codewhale.domain.errors import InvalidInput
+from codewhale.domain.errors import ConfigError, InvalidInput
 from codewhale.runtime.assembly import open_runtime
 from codewhale.runtime.serving import announce, come_to_rest, owner_file
 from codewhale.surfaces.cli.collector import settle
 from codewhale.surfaces.cli.failures import sole
 from codewhale.surfaces.cli.parser import UsageError, settings_of
 from codewhale.surfaces.http.banner import banner
+from codewhale.surfaces.http.bind import bindable
+from codewhale.surfaces.http.origins import never_met
 from codewhale.surfaces.http.server import Ready, ServeOptions, serve
 from codewhale.surfaces.http.server import run as run_server
 from codewhale.surfaces.http.tokens import Token, resolve_token
@@ -50,6 +52,12 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args, **layer)
     configured = settings.runtime_api.token
     token = resolve_token(args.auth_token, configured.reveal() if configured else None, insecure=args.insecure)
+    try:
+        bindable(args.host, args.port, token.value)
+    except ConfigError as error:
+        raise UsageError(error.message, hint=error.hint) from None
+    for origin in never_met(settings.runtime_api.cors_origins):
+        print(f"warning: no page has the origin {origin!r}: it is like https://app.example.com", file=sys.stderr)
     try:
         run_server(_serve(args, settings, token))
     except BaseExceptionGroup as group:

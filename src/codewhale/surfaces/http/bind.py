@@ -30,8 +30,8 @@ def is_loopback(host: str) -> bool:
     return host.strip("[]") == "::1" or (host.startswith("127.") and family_of(host) == socket.AF_INET)
 
 
-def listen(host: str, port: int, token: str | None) -> socket.socket:
-    """A listening socket, or a `ConfigError` that says what is wrong and what to do."""
+def bindable(host: str, port: int, token: str | None) -> socket.AddressFamily:
+    """The family of an address that may be bound, or a `ConfigError`. The machine is not asked."""
     if port <= 0:
         raise ConfigError("Port must be > 0", hint="Choose one from 1 to 65535 with --port")
     if port > 65535:
@@ -44,7 +44,12 @@ def listen(host: str, port: int, token: str | None) -> socket.socket:
             f"Refusing to listen on {host} without a token: anyone on the network could run commands here",
             hint="Leave out --insecure, or use --host 127.0.0.1",
         )
-    return _bound(family, host.strip("[]"), port)
+    return family
+
+
+def listen(host: str, port: int, token: str | None) -> socket.socket:
+    """A listening socket, or a `ConfigError` that says what is wrong and what to do."""
+    return _bound(bindable(host, port, token), host.strip("[]"), port)
 
 
 def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:

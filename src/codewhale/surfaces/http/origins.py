@@ -4,6 +4,9 @@ Exact comparison only: no patterns, no suffixes, no resolving. A page of any oth
 CORS headers, because a request without a body has its effect whether or not the page may read the answer.
 """
 
+import re
+from collections.abc import Iterable
+
 from codewhale.surfaces.http.errors import HttpError
 from codewhale.surfaces.http.exchange import Headers, Scope
 from codewhale.surfaces.http.facts import ServerFacts
@@ -30,6 +33,7 @@ PREFLIGHT_HEADERS = (
     (b"access-control-max-age", b"600"),
 )
 
+_AN_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _SAME_SITE = frozenset({b"same-origin", b"none"})
 
 
@@ -81,6 +85,11 @@ class Origins:
         """The address that the connection came to: with a wildcard bind the only other name we know to be ours."""
         server = scope.get("server")
         return f"{bracketed(server[0])}:{self._port}".encode() if server else b""
+
+
+def never_met(origins: Iterable[str]) -> list[str]:
+    """Those that no browser ever sends: with a path, a pattern, spaces, capitals, or without a scheme."""
+    return [origin for origin in origins if not _AN_ORIGIN.fullmatch(origin)]
 
 
 def bracketed(host: str) -> str:
