@@ -91,6 +91,24 @@ def until(fd: int, words: bytes) -> bytes:
     return seen
 
 
+def test_a_server_that_only_flags_name_can_be_gone_on_with(start: Start, model: str) -> None:
+    where = ("--provider", "mine", "--base-url", model, "--model", "scripted")
+    assert finished(start("exec", *where, "hello"))[:2] == (0, "Hello.\n")
+    assert finished(start("exec", *where, "--continue", "hello again"))[:2] == (0, "Hello.\n")
+    code, _, err = finished(start("exec", "--continue", "hello again"))
+    assert code == 1
+    assert "! there is no provider 'mine'. Known are atlascloud, " in err
+    assert "or with --base-url" in err
+    code, _, err = finished(start("exec", "--continue", "--provider", "openai", "hello again"))
+    assert (code, err.splitlines()) == (
+        1,
+        [
+            "error: this thread goes on with mine, where it began, not with openai",
+            "hint: leave out --provider, or begin a new thread",
+        ],
+    )
+
+
 @contextmanager
 def serving(start: Start) -> Generator[str]:
     """A `codewhale serve` beside; its address."""
@@ -142,6 +160,8 @@ def test_a_person_at_a_terminal_is_asked(start: Start, tmp_path: Path, answer: b
     shown = until(controller, b"[N]o: ")
     assert b"write_file" in shown
     assert b"+ hi" in shown
+    os.write(controller, b"what?\n")
+    until(controller, b"[N]o: ")
     os.write(controller, answer)
     until(controller, b"thread thr_")
     code, out, _ = finished(process)

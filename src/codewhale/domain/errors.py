@@ -59,6 +59,13 @@ class CodewhaleError(Exception):
         if code is not None:
             self.code = code
 
+    def in_full(self) -> str:
+        """The message and then the hint as sentences of one text, for places that have no line for each."""
+        if not self.hint:
+            return self.message
+        end = "" if self.message.endswith((".", "!", "?", "…")) else "."
+        return f"{self.message}{end} {self.hint[:1].upper()}{self.hint[1:]}"
+
 
 class InvalidInput(CodewhaleError):
     """The request itself is wrong."""

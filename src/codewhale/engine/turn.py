@@ -94,8 +94,7 @@ async def conclude(
     except TurnEnd as end:
         return _abandon(recorder, steers, "failed", end.stop.error, end.stop.code)
     except CodewhaleError as error:
-        hint = f" {error.hint}" if error.hint else ""
-        return _abandon(recorder, steers, "failed", error.message + hint, error.code)
+        return _abandon(recorder, steers, "failed", error.in_full(), error.code)
     except Exception as error:  # noqa: BLE001 - boundary: a broken turn ends as failed and says so
         return _abandon(recorder, steers, "failed", f"Internal error: {type(error).__name__}: {error}", "internal")
 

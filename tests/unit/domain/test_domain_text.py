@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codewhale.domain.commands import NewThread, TurnInput
+from codewhale.domain.errors import ConfigError
 from codewhale.domain.text import is_whole, whole, whole_fields
 
 ANY = st.text(st.characters() | st.characters(categories=["Cs"]))
@@ -38,3 +39,16 @@ def test_every_text_field_of_a_command_is_made_whole() -> None:
     )
     sound = NewThread(title="ok", archived=True)
     assert whole_fields(sound) is sound
+
+
+@pytest.mark.parametrize(
+    ("message", "hint", "text"),
+    [
+        ("there is no provider 'x'", "known are a, b", "there is no provider 'x'. Known are a, b"),
+        ("No API key for x.", "Set X_KEY.", "No API key for x. Set X_KEY."),
+        ("Is the server running?", "`codewhale doctor` tells", "Is the server running? `codewhale doctor` tells"),
+        ("Nothing can be done.", None, "Nothing can be done."),
+    ],
+)
+def test_an_error_and_what_to_do_are_sentences_of_one_text(message: str, hint: str | None, text: str) -> None:
+    assert ConfigError(message, hint=hint).in_full() == text

@@ -15,6 +15,7 @@ from codewhale.surfaces.cli.preview import preview
 from codewhale.surfaces.cli.terminal import Piece, Terminal
 
 NOBODY = "Nobody is there to answer. Decide yourself, go on, and say what you assumed."
+_WORDS = frozenset({"y", "yes", "a", "always", "n", "no", ""})  # anything else is asked again
 Waiting = e.ApprovalRequired | e.UserInputRequired
 
 
@@ -77,7 +78,9 @@ class Desk:
             self._terminal.show([Piece("note", f"  allowed: {self._allow}")])
             await self._client.decide(request.id, "allow")
             return
-        word = await self._ask("  allow? [y]es, [a]lways in this thread, [N]o: ")
+        word = "?"
+        while word not in _WORDS:
+            word = await self._ask("  allow? [y]es, [a]lways in this thread, [N]o: ")
         allowed = word in ("y", "yes", "a", "always")
         await self._client.decide(request.id, "allow" if allowed else "deny", remember=word in ("a", "always"))
 

@@ -84,7 +84,7 @@ def _model(settings: Settings) -> list[Finding]:
     window = Finding("ok", "window", f"{facts.context_window:,} tokens")
     problem = why_unusable(settings)
     if problem is not None:
-        key = Finding("bad", "key", f"{problem.message} {problem.hint or ''}".strip())
+        key = Finding("bad", "key", problem.in_full())
     elif route.api_key_source == "missing":
         key = Finding("ok", "key", "none, and none is needed")
     else:

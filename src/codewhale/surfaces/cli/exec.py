@@ -73,6 +73,7 @@ async def _run(args: argparse.Namespace, settings: Settings, prompt: str, out: O
         prefix=args.resume,
         exact=args.session_id,
         latest=args.continue_,
+        provider=args.provider,
         new=_new(args, settings),
     )
     if owner is None and not choice.resumes:
@@ -116,10 +117,6 @@ def _check(args: argparse.Namespace) -> None:
     chosen = [name for field, name in _RESUMING if getattr(args, field)]
     if len(chosen) > 1:
         raise UsageError(f"{chosen[0]} and {chosen[1]} do not go together", hint="name the thread in one way")
-    if chosen and args.provider:
-        raise UsageError(
-            f"--provider cannot be changed with {chosen[0]}", hint="a thread keeps its provider; start a new one"
-        )
     if args.json and args.output_format:
         raise UsageError(
             "--json and --output-format do not go together", hint="--output-format stream-json streams JSON"

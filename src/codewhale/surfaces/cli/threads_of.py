@@ -13,13 +13,14 @@ LIST_HINT = "`codewhale threads list` shows them"
 
 
 class Choice(Struct, frozen=True, kw_only=True):
-    """What was said about the thread; `new` is made when nothing was."""
+    """What was said about the thread; `new` is made when nothing was. One that exists must be of `provider`, if given."""
 
     workspace: str
     new: NewThread
     prefix: str | None = None
     exact: str | None = None
     latest: bool = False
+    provider: str | None = None
 
     @property
     def resumes(self) -> bool:
@@ -38,6 +39,12 @@ async def chosen(client: Client, choice: Choice) -> tuple[Thread, int]:
     else:
         thread_id = await _latest(client, choice.workspace)
     snapshot = await client.snapshot(thread_id)
+    kept = snapshot.thread.model_provider
+    if choice.provider is not None and kept is not None and choice.provider != kept:
+        raise InvalidInput(
+            f"this thread goes on with {kept}, where it began, not with {choice.provider}",
+            hint="leave out --provider, or begin a new thread",
+        )
     return snapshot.thread, snapshot.latest_seq
 
 

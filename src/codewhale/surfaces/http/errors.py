@@ -60,7 +60,7 @@ def from_domain(error: e.CodewhaleError) -> HttpError:
     """The refusal that tells a client of `error`. Messages that clients match on stay exact; the others get their hint."""
     message = error.message
     if error.hint and isinstance(error, _WITH_HINT):
-        message = f"{message}. {error.hint}"
+        message = error.in_full()
     return HttpError(status_of(error), message)
 
 
