@@ -188,6 +188,15 @@ def test_a_file_where_the_data_directory_should_be(site: "Site", model_of: "Mode
     assert site.home.read_text() == "I am a file."
 
 
+def test_a_folder_where_the_log_should_be(site: "Site", model_of: "ModelOf") -> None:
+    site.answered_by(model_of(SCRIPT))
+    (site.home / "tasks" / "runtime" / "log.sqlite3").mkdir(parents=True)
+    for words in (["exec", "hi"], ["store", "check"]):
+        done = site.run(*words)
+        assert (done.code, done.out) == (1, ""), words
+        clear(done.err, "a folder is where a file should be", "log.sqlite3", "hint: Move that folder away")
+
+
 @pytest.mark.parametrize("words", [["serve", "--http"], ["threads", "list"], ["store", "check"], ["store", "rebuild"]])
 def test_a_store_from_the_future(site: "Site", model_of: "ModelOf", words: list[str]) -> None:
     site.answered_by(model_of(SCRIPT))

@@ -5,7 +5,7 @@ A key of the wrong type is fatal; a key that is not known is a `Problem` with a 
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, cast, get_args
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -197,7 +197,9 @@ def _wrong(error: msgspec.ValidationError, path: str, table: Table) -> ConfigErr
     if key.startswith("providers[...]"):
         key = f"providers.{_wrong_provider(table)}{key.removeprefix('providers[...]')}"
     what = what.replace(" | null", "").replace("`object`", "a table")
-    return ConfigError(f"{path}: {key}: {what}", hint=_TYPES_HINT)
+    few = get_args(next(iter(get_args(FileKeys.__annotations__.get(key))), None))
+    words = [word for word in few if isinstance(word, str)]
+    return ConfigError(f"{path}: {key}: {what}", hint=f"it may be {', '.join(words)}" if words else _TYPES_HINT)
 
 
 def _wrong_provider(table: Table) -> str:
@@ -209,7 +211,7 @@ def _wrong_provider(table: Table) -> str:
     return "?"
 
 
-_TYPES_HINT = "the keys and their types are in docs/configuration.md"
+_TYPES_HINT = "docs/reference/settings.md lists the settings and their types"
 
 
 def _table(value: object, path: str, key: str) -> Table:

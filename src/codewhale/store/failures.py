@@ -34,6 +34,11 @@ def translated(error: apsw.Error | OSError, doing: str) -> StoreError:
             f"Could not {doing}: a file is where a folder should be ({error}).",
             hint="Move that file away, or point CODEWHALE_HOME at another directory.",
         )
+    if isinstance(error, IsADirectoryError):
+        return StoreUnwritable(
+            f"Could not {doing}: a folder is where a file should be ({error}).",
+            hint="Move that folder away, or point CODEWHALE_HOME at another directory.",
+        )
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
         return StoreCorrupt(
             f"Could not {doing}: the log's file is damaged ({error}).",

@@ -50,6 +50,8 @@ def test_words_to_a_command(words: list[str], found: tuple[list[str], str | None
         (["exec", "--max-turns", "0", "x"], "--max-turns must be at least 1"),
         (["exec"], "error: the prompt is empty\nhint: "),
         (["exec", "  "], "error: the prompt is empty"),
+        (["threads"], "error: `codewhale threads` needs one of: list, show, export\nhint: "),
+        (["store"], "error: `codewhale store` needs one of: check, rebuild\nhint: "),
         (["threads", "show"], "`threads show` needs the id of a thread"),
         (["threads", "list", "thr_1"], "`threads list` takes no id"),
         (["threads", "show", "x", "--limit", "3"], "--limit is for `threads list`"),

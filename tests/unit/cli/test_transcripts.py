@@ -78,10 +78,10 @@ def test_a_row_of_the_list() -> None:
         updated_at="2026-01-31T10:11:12.000Z",
         latest_turn_id=None,
         latest_turn_status=None,
-        workspace="/w",
+        workspace="/w\nv",
     )
     assert table([row], folders=False) == "thr_1  2026-01-31 10:11  empty, archived  a long title\n"
-    assert table([row], folders=True).endswith("a long title  /w\n")
+    assert table([row], folders=True).endswith("a long title  /w v\n"), "a folder with a line end in its name, too"
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,21 @@ def test_what_cannot_be_used_names_file_and_key(loaded: Loaded, home: Path, toml
 
 
 @pytest.mark.parametrize(
+    ("toml", "hint"),
+    [
+        ('mode = "turbo"', "it may be agent, plan, yolo"),
+        ('approval_policy = "ask"', "it may be on-request, suggest, untrusted, auto, never, deny"),
+        ("mode = 3", "it may be agent, plan, yolo"),
+        ("[retry]\nenabled = 1", "docs/reference/settings.md lists the settings and their types"),
+    ],
+)
+def test_a_word_that_is_not_one_of_a_few_is_told_the_few(loaded: Loaded, toml: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        loaded(toml)
+    assert raised.value.hint == hint
+
+
+@pytest.mark.parametrize(
     ("env", "says"),
     [
         ({"DEEPSEEK_ALLOW_SHELL": "maybe"}, "DEEPSEEK_ALLOW_SHELL is 'maybe'"),

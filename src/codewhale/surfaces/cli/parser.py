@@ -62,6 +62,8 @@ class Parser(argparse.ArgumentParser):
         return argparse.RawDescriptionHelpFormatter(prog, width=self._width)
 
     def error(self, message: str) -> Any:
+        if message.endswith("required: action"):
+            message = f"`{self.prog}` needs one of: {', '.join(self.choices_of['action'])}"
         raise UsageError(message, hint=f"`{self.prog} --help` lists what it takes")
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:

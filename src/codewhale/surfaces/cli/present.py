@@ -15,6 +15,7 @@ STREAM_VERSION = 1
 INCOMPLETE = 75
 FAILED = 1
 LINE_LIMIT = 160
+PROBLEM_LIMIT = 800  # what to do about it comes last
 DIFF_LINES = 200
 ERROR_LINES = 8
 OUTPUT_LINES = 8
@@ -128,7 +129,7 @@ def _item_end(progress: Progress, item: Item) -> list[Piece]:
         return [Piece("note", f"· {_one_line(item.detail or item.summary)}")]
     if item.kind == "error":
         progress.problem = item.detail or item.summary
-        return [Piece("problem", f"! {_one_line(item.detail or item.summary)}")]
+        return [Piece("problem", f"! {_one_line(item.detail or item.summary, PROBLEM_LIMIT)}")]
     return []
 
 
@@ -176,7 +177,8 @@ def _usage_line(progress: Progress, usage: Usage | None) -> str:
     parts = [f"thread {progress.thread_id}"]
     if usage is not None:
         cached = f" ({usage.prompt_cache_hit_tokens:,} cached)" if usage.prompt_cache_hit_tokens else ""
-        parts.append(f"{usage.input_tokens:,} tokens in{cached}, {usage.output_tokens:,} out")
+        tokens = "token" if usage.input_tokens == 1 else "tokens"
+        parts.append(f"{usage.input_tokens:,} {tokens} in{cached}, {usage.output_tokens:,} out")
     if progress.runs:
         parts.append(f"{len(progress.runs)} tool {'call' if len(progress.runs) == 1 else 'calls'}")
     return "— " + " · ".join(parts)
@@ -197,9 +199,9 @@ def about(given: object) -> str:
     return _one_line(given) if isinstance(given, str) else ""
 
 
-def _one_line(value: str) -> str:
-    line = " ".join(value[: LINE_LIMIT * 2].split())
-    return line if len(line) <= LINE_LIMIT else line[: LINE_LIMIT - 1] + "…"
+def _one_line(value: str, limit: int = LINE_LIMIT) -> str:
+    line = " ".join(value[: limit * 2].split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def _indented(value: str, limit: int) -> str:

@@ -22,7 +22,7 @@ def table(rows: Sequence[ThreadSummary], *, folders: bool) -> str:
         when = row.updated_at[:16].replace("T", " ")
         title = " ".join(row.title.split())[:TITLE_WIDTH]
         state = (row.latest_turn_status or "empty") + (", archived" if row.archived else "")
-        where = f"  {row.workspace}" if folders else ""
+        where = f"  {' '.join(row.workspace.splitlines())}" if folders else ""
         lines.append(f"{row.id}  {when}  {state:<12}  {title}{where}\n")
     return "".join(lines)
 
