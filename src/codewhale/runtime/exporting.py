@@ -1,10 +1,12 @@
 """Our store as the files of the system that the published contract comes from: what `importing` reads, it reads again.
 
-Threads, turns, items, event logs and sessions; into an empty directory only, and readable by its owner alone.
+Threads, turns, items, event logs, sessions, tasks, automations and their runs; into an empty directory only, and readable
+by its owner alone.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 import msgspec
@@ -15,7 +17,10 @@ from codewhale.domain.events import INTERNAL, Event
 from codewhale.domain.records import SCHEMA_VERSION, Item, Thread
 from codewhale.domain.session_messages import Block, ThinkingBlock, session_messages
 from codewhale.domain.sessions import metadata
+from codewhale.domain.tasks import TaskFilter
 from codewhale.domain.views import ThreadFilter
+from codewhale.runtime.client_automations import AutomationClient
+from codewhale.runtime.client_tasks import TaskClient
 from codewhale.store.port import Store
 
 SESSION_VERSION = 1
@@ -32,6 +37,8 @@ class Exported(Struct, kw_only=True):
     items: int = 0
     events: int = 0
     sessions: int = 0
+    tasks: int = 0
+    automations: int = 0
 
 
 class _Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -48,22 +55,57 @@ class _Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def export_files(store: Store, directory: str) -> Exported:
-    """Write everything. `InvalidInput` when the directory has something in it, `StoreUnwritable` when the disk refuses."""
+    """Write all that was said. `InvalidInput` when the directory has something in it, `StoreUnwritable` when the disk
+    refuses."""
     runtime = os.path.join(directory, "tasks", "runtime")
     done = Exported()
-    try:
+    with _writing(directory):
         _prepare(directory, runtime)
         for thread in store.threads(ThreadFilter(include_archived=True)):
             _thread(store, thread, runtime, done)
             _session(store, thread.id, directory, done)
         state = {"schema_version": SCHEMA_VERSION, "next_seq": store.latest_seq + 1}
         _write(os.path.join(runtime, "state.json"), state)
+    return done
+
+
+async def export_tasks(tasks: TaskClient, directory: str, done: Exported) -> None:
+    """Add the records of all tasks and the queue to what `export_files` wrote."""
+    rows = (await tasks.listed(TaskFilter())).tasks
+    folder = os.path.join(directory, "tasks", "tasks")
+    with _writing(directory):
+        os.mkdir(folder, 0o700)
+        for row in rows:
+            _write(os.path.join(folder, f"{row.id}.json"), await tasks.record(row.id))
+        queue = [row.id for row in reversed(rows) if row.status == "queued"]
+        _write(os.path.join(directory, "tasks", "queue.json"), {"queue": queue})
+    done.tasks = len(rows)
+
+
+async def export_automations(automations: AutomationClient, directory: str, done: Exported) -> None:
+    """Add all automations and the rows of their ledgers to what `export_files` wrote."""
+    found = await automations.listed()
+    records, runs = (os.path.join(directory, "automations", part) for part in ("automations", "runs"))
+    with _writing(directory):
+        for folder in (os.path.dirname(records), records, runs):
+            os.mkdir(folder, 0o700)
+        for automation in found:
+            _write(os.path.join(records, f"{automation.id}.json"), automation)
+            os.mkdir(os.path.join(runs, automation.id), 0o700)
+            for run in await automations.runs(automation.id, None):
+                _write(os.path.join(runs, automation.id, f"{run.id}.json"), run)
+    done.automations = len(found)
+
+
+@contextmanager
+def _writing(directory: str) -> Generator[None]:
+    try:
+        yield
     except OSError as error:
         raise StoreUnwritable(
             f"could not write to {directory}: {error.strerror or error}",
             hint="choose another directory, or free some space",
         ) from error
-    return done
 
 
 def _prepare(directory: str, runtime: str) -> None:

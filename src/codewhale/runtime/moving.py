@@ -7,7 +7,7 @@ from codewhale.config.settings import Settings
 from codewhale.domain.errors import NotFound, StoreOwned
 from codewhale.domain.ports import RandomIds, SystemClock
 from codewhale.runtime.assembly import open_runtime
-from codewhale.runtime.exporting import Exported, export_files
+from codewhale.runtime.exporting import Exported, export_automations, export_files, export_tasks
 from codewhale.runtime.importing.directory import Importer
 from codewhale.runtime.importing.report import Report
 from codewhale.runtime.maintenance import store_exists
@@ -50,7 +50,10 @@ async def _imported(store: Store, settings: Settings, directory: str, *, dry_run
 
 async def _export(settings: Settings, directory: str) -> Exported:
     async with open_runtime(settings, what="export") as runtime:
-        return export_files(runtime.store, directory)
+        done = export_files(runtime.store, directory)
+        await export_tasks(runtime.tasks, directory, done)
+        await export_automations(runtime.automations, directory, done)
+        return done
 
 
 def _alone(settings: Settings, what: str) -> None:

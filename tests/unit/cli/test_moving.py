@@ -40,10 +40,25 @@ def test_there_and_back(codewhale: Any, home: Path, tmp_path: Path) -> None:
     assert "> hi\n\nhello" in codewhale("threads", "show", "old").out
     out = str(tmp_path / "out")
     assert codewhale("export", "--layout", "files", out).out == (
-        f"Wrote 1 threads (1 turns, 2 items, 7 events) and 1 sessions to {out}.\n"
+        f"Wrote 1 threads (1 turns, 2 items, 7 events), 1 sessions, 0 tasks and 0 automations to {out}.\n"
     )
     refused = codewhale("export", out)
     assert (refused.code, "is not empty" in refused.err) == (1, True)
+
+
+def test_tasks_and_automations_are_exported_too(codewhale: Any, home: Path, tmp_path: Path) -> None:
+    task = codewhale("task", "add", "sweep the floor").out.strip()
+    automation = codewhale("automation", "add", "--name", "n", "--cron", "0 9 * * MON", "look").out.strip()
+    run = json.loads(codewhale("automation", "run", automation, "--json").out)
+    out = tmp_path / "out"
+    assert "2 tasks and 1 automations" in codewhale("export", str(out)).out
+    kept = json.loads((out / "tasks" / "tasks" / f"{task}.json").read_text())
+    assert (kept["id"], kept["prompt"], kept["status"]) == (task, "sweep the floor", "queued")
+    assert sorted(json.loads((out / "tasks" / "queue.json").read_text())["queue"]) == sorted([task, run["task_id"]])
+    rule = json.loads((out / "automations" / "automations" / f"{automation}.json").read_text())
+    assert (rule["id"], rule["rrule"]) == (automation, "FREQ=CRON;EXPR=0 9 * * MON")
+    row = json.loads((out / "automations" / "runs" / automation / f"{run['id']}.json").read_text())
+    assert (row["id"], row["task_id"]) == (run["id"], run["task_id"])
 
 
 def test_what_cannot_be_read_is_listed_and_the_exit_code_says_so(codewhale: Any, home: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
     """Write it all, and say how much it was."""
     done = export_directory(settings_of(args), args.directory)
     print(
-        f"Wrote {done.threads} threads ({done.turns} turns, {done.items} items, {done.events} events) and"
-        f" {done.sessions} sessions to {args.directory}."
+        f"Wrote {done.threads} threads ({done.turns} turns, {done.items} items, {done.events} events),"
+        f" {done.sessions} sessions, {done.tasks} tasks and {done.automations} automations to {args.directory}."
     )
     return 0
