@@ -172,3 +172,55 @@ async def test_a_stop_drains_sends_the_last_events_and_ends_streams_at_a_border(
         frames = await stream.frames(9)
     assert [frame.event for frame in frames] == ["turn.lifecycle"]
     assert client.readers == 0
+
+
+async def test_with_a_stop_of_the_callers_signals_are_left_alone(serving: Serving) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    async with serving():
+        assert signal.getsignal(signal.SIGTERM) == before
+    async with serving(stop=None):
+        during = signal.getsignal(signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert during != before
+
+
+async def test_serving_that_is_cancelled_closes_its_sockets(serving: Serving) -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(listening.getsockname()[:2])
+
+    async def fail() -> None:
+        async with serving(sock=listening):
+            client.setblocking(False)
+            raise RuntimeError("whoever serves fails")
+
+    with pytest.raises(ExceptionGroup, match="unhandled errors"):
+        await fail()
+    assert listening.fileno() == -1
+    reader, writer = await asyncio.open_connection(sock=client)
+    assert await ended(reader)
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_connection_that_comes_with_the_stop_is_dropped(serving: Serving, turns: int) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    async with serving(stop=stop, limits=Limits(header_timeout=3600)) as ready:
+        client = socket.create_connection((ready.host, ready.port))
+        client.setblocking(False)
+        for _ in range(turns):
+            turn = loop.create_future()
+            loop.call_soon(turn.set_result, None)
+            await turn
+        stop.set()
+    reader, writer = await asyncio.open_connection(sock=client)
+    assert await ended(reader)
+    writer.transport.abort()
+
+
+async def ended(reader: asyncio.StreamReader) -> bool:
+    """Whether the server ends the connection without a word."""
+    try:
+        return await reader.read() == b""
+    except ConnectionResetError:
+        return True

@@ -37,9 +37,11 @@ class _Lingering:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. `limits` is set on the subclass that `bounded` makes."""
+    """One connection. `limits` is set on the subclass that `bounded` makes; with `ended` set there too, connections that were
+    accepted but not yet made are dropped."""
 
     limits = Limits()
+    ended = False
 
     def __init__(
         self,
@@ -58,6 +60,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self.ended:
+            self.transport.abort()
+            return
         if len(self.connections) > self.limits.connections:
             self._refuse(503, "The server has too many connections open; try again later")
             return

@@ -26,7 +26,7 @@ from codewhale.surfaces.http.bind import listen
 from codewhale.surfaces.http.exchange import App
 from codewhale.surfaces.http.facts import Limits, ServerFacts
 from codewhale.surfaces.http.origins import bracketed
-from codewhale.surfaces.http.protocol import bounded
+from codewhale.surfaces.http.protocol import BoundedProtocol, bounded
 
 T = TypeVar("T")
 
@@ -121,9 +121,10 @@ def _local(host: str) -> str:
 class _Listener:
     """Connections of one listening socket."""
 
-    def __init__(self, server: asyncio.Server, state: ServerState) -> None:
+    def __init__(self, server: asyncio.Server, state: ServerState, protocol: type[BoundedProtocol]) -> None:
         self._server = server
         self._state = state
+        self._protocol = protocol
 
     @classmethod
     async def open(cls, app: App, limits: Limits, sock: socket.socket) -> "_Listener":
@@ -146,7 +147,7 @@ class _Listener:
         state = ServerState()
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: protocol(config, state, {}, loop), sock=sock)
-        return cls(server, state)
+        return cls(server, state, protocol)
 
     async def close(self, app: HttpApp, drain: Callable[[], Awaitable[None]] | None) -> None:
         """End everything; bounded by the drain, flush and grace times."""
@@ -173,8 +174,9 @@ class _Listener:
             await asyncio.wait(late, timeout=REQUEST_GRACE)
 
     def drop(self) -> None:
-        """Close the listening socket and every connection that is left, at once."""
+        """Close the listening socket and every connection that is left or still being accepted, at once."""
         self._server.close()
+        self._protocol.ended = True
         for connection in list(self._state.connections):
             connection.transport.abort()
 
