@@ -34,6 +34,12 @@ def test_the_demo_mends_its_project_and_touches_nothing_else(tmp_path: Path) -> 
     assert done.stderr.count("allowed: answered automatically") == 3
     [folder] = tmp_path.glob("codewhale-demo-*")
     subprocess.run([sys.executable, "-B", "-m", "unittest"], cwd=folder / "shop", check=True, capture_output=True)
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("  its thread  ")]
+    command = line.removeprefix("  its thread  ").strip()
+    shown = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.startswith("thr_"), "what the demo says to type shows its thread, from any folder"
     assert list((tmp_path / "home").iterdir()) == []
     assert not (tmp_path / "mine").exists()
 

@@ -6,6 +6,7 @@ Everything lives in one new temporary folder, the database included: nothing of 
 import argparse
 import asyncio
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -133,20 +134,21 @@ def _exit_code(item: Item) -> object:
 
 
 def _ending(folder: str, project: str, *, passed: bool) -> str:
+    codewhale = "codewhale" if shutil.which("codewhale") else shlex.quote(sys.argv[0])
     outcome = "The tests pass." if passed else "The tests were not made to pass."
     return f"""
 {outcome} The model was scripted; the engine, its tools, the approvals and the log were real.
 
   the project    {project}
-  its thread     CODEWHALE_HOME={folder}/codewhale-home codewhale threads list
+  its thread     CODEWHALE_HOME={folder}/codewhale-home {codewhale} threads list --all
   clean up       rm -r {folder}
 
 Go on with a model of your own:
 
   with a key     export DEEPSEEK_API_KEY=...    (or OPENAI_API_KEY, OPENROUTER_API_KEY, ...)
-                 codewhale exec "why does this test fail?"
-  with Ollama    codewhale exec --provider ollama --model qwen3-coder "why does this test fail?"
-  is it set up?  codewhale doctor
+                 {codewhale} exec "why does this test fail?"
+  with Ollama    {codewhale} exec --provider ollama --model qwen3-coder "why does this test fail?"
+  is it set up?  {codewhale} doctor
 """
 
 
