@@ -60,8 +60,11 @@ class Client(Protocol):
 
     async def interrupt(self, thread_id: str, turn_id: str) -> Turn: ...
 
-    async def decide(self, approval_id: str, decision: ApprovalDecision, *, remember: bool = False) -> None:
-        """Answer an approval; the first answer wins, a later one (or an unknown id) is `NotFound`."""
+    async def decide(
+        self, approval_id: str, decision: ApprovalDecision, *, remember: bool = False, reason: str | None = None
+    ) -> None:
+        """Answer an approval; the first answer wins, a later one (or an unknown id) is `NotFound`. `reason` is in words
+        for the log and, with a denial, for the model."""
         ...
 
     async def answer(self, thread_id: str, input_id: str, answers: Sequence[Answer]) -> None:

@@ -117,8 +117,10 @@ class RemoteClient:
     async def interrupt(self, thread_id: str, turn_id: str) -> Turn:
         return await self._ask("POST", _turn(thread_id, turn_id, "/interrupt"), Turn)
 
-    async def decide(self, approval_id: str, decision: ApprovalDecision, *, remember: bool = False) -> None:
-        body = {"decision": decision, "remember": remember}
+    async def decide(
+        self, approval_id: str, decision: ApprovalDecision, *, remember: bool = False, reason: str | None = None
+    ) -> None:
+        body = {"decision": decision, "remember": remember, "reason": None if reason is None else whole(reason)}
         await self._ask("POST", f"/v1/approvals/{quote(approval_id, safe='')}", Raw, body)
 
     async def answer(self, thread_id: str, input_id: str, answers: Sequence[Answer]) -> None:

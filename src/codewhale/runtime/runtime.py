@@ -162,9 +162,11 @@ class Runtime:
         await self._heal()
         return await self._turns.interrupt(self._resident(thread_id), turn_id)
 
-    async def decide(self, approval_id: str, decision: ApprovalDecision, *, remember: bool = False) -> None:
+    async def decide(
+        self, approval_id: str, decision: ApprovalDecision, *, remember: bool = False, reason: str | None = None
+    ) -> None:
         await self._heal()
-        await self._turns.decide(approval_id, decision, remember=remember)
+        await self._turns.decide(approval_id, decision, remember=remember, reason=reason)
 
     async def answer(self, thread_id: str, input_id: str, answers: Sequence[Answer]) -> None:
         await self._heal()

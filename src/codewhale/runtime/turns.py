@@ -17,7 +17,7 @@ from codewhale.domain.errors import Conflict, InvalidInput, NotFound, StoreError
 from codewhale.domain.messages import Effort, ToolSpec, UserMessage
 from codewhale.domain.records import SCHEMA_VERSION, Thread, Turn, summarize
 from codewhale.domain.requests import Answer, ApprovalDecision, ClientToolResult, RequestKind
-from codewhale.domain.text import whole_fields
+from codewhale.domain.text import whole, whole_fields
 from codewhale.domain.usage import RateAt
 from codewhale.engine.call import CallRoom
 from codewhale.engine.client_tools import named, spec_of
@@ -166,11 +166,14 @@ class Turns:
         await ticket
         return turn
 
-    async def decide(self, approval_id: str, decision: ApprovalDecision, *, remember: bool) -> None:
+    async def decide(
+        self, approval_id: str, decision: ApprovalDecision, *, remember: bool, reason: str | None = None
+    ) -> None:
         """Answer an approval. `remember` with allow lets the rest of this turn and later ones run unasked."""
         request = self._claim(approval_id, "approval", f"no pending approval with id '{approval_id}'")
         recorder = request.recorder
-        decided = e.ApprovalDecided(approval_id=approval_id, decision=decision, remember=remember)
+        words = None if reason is None else whole(reason)
+        decided = e.ApprovalDecided(approval_id=approval_id, decision=decision, remember=remember, reason=words)
         if remember and decision == "allow":
             self._remember(recorder)
         await recorder.append(decided)

@@ -93,7 +93,9 @@ async def scene(
             runtime = Runtime(
                 Ports(store=store, clock=clock, ids=SequentialIds()),
                 defaults or Defaults(model=MODEL, workspace=workspace, allow_shell=True),
-                Outside(models=lambda model, _: Model(provider=provider, name=model), processes=processes, waiter=waiter),
+                Outside(
+                    models=lambda model, _: Model(provider=provider, name=model), processes=processes, waiter=waiter
+                ),
                 group,
             )
             try:

@@ -119,6 +119,7 @@ async def test_without_anybody_to_ask_a_gated_call_is_denied_at_once(
         code, out, err = await driven(client, run_of(stage, deny="no terminal; allow with --auto"), capfd)
     assert (code, out) == (0, "I write it.\nDone.\n")
     assert "? Write new.txt (3 characters)  [write_file]" in err
+    assert "failed: Denied: nobody was asked (no terminal; allow with --auto)." in err
     assert "denied: no terminal; allow with --auto" in err
     assert not (tmp_path / "new.txt").exists()
 

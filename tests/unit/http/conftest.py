@@ -95,7 +95,9 @@ class ListClient:
         self._check(thread_id)
         return TURN
 
-    async def decide(self, approval_id: str, decision: ApprovalDecision, *, remember: bool = False) -> None:
+    async def decide(
+        self, approval_id: str, decision: ApprovalDecision, *, remember: bool = False, reason: str | None = None
+    ) -> None:
         raise NotFound(approval_id)
 
     async def answer(self, thread_id: str, input_id: str, answers: Sequence[Answer]) -> None:

@@ -70,7 +70,7 @@ class Desk:
         line = f"? {description}  [{request.tool_name}]" if description else f"? {request.tool_name}"
         if self._deny is not None:
             self._terminal.show([Piece("problem", f"{line}\n  denied: {self._deny}")])
-            await self._client.decide(request.id, "deny")
+            await self._client.decide(request.id, "deny", reason=f"nobody was asked ({self._deny})")
             return
         shown = preview(request.input, said=description)
         self._terminal.show([Piece("note", line), *([Piece("note", shown)] if shown else [])])

@@ -79,10 +79,12 @@ class SteerRequest(Struct, frozen=True, kw_only=True):
 
 
 class DecisionRequest(Struct, frozen=True, kw_only=True):
-    """An answer to an approval: `allow` or `deny`; `remember` approves the thread's later calls too."""
+    """An answer to an approval: `allow` or `deny`; `remember` approves the thread's later calls too; `reason` (ours) is
+    told to the model with a denial."""
 
     decision: str
     remember: bool = False
+    reason: str | None = None
 
 
 class DecisionReceipt(Struct, frozen=True, kw_only=True):

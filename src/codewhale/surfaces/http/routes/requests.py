@@ -22,7 +22,7 @@ async def decide_approval(call: Call, given: wire.DecisionRequest) -> Reply:
     if len(approval_id) > 128:
         raise unknown
     try:
-        await call.client.decide(approval_id, decision, remember=given.remember)
+        await call.client.decide(approval_id, decision, remember=given.remember, reason=given.reason)
     except NotFound as error:
         raise unknown from error
     return json_reply(wire.DecisionReceipt(ok=True, approval_id=approval_id, decision=decision, delivered=True))
