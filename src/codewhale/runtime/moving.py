@@ -3,17 +3,19 @@
 import asyncio
 import os
 
+from codewhale.config.environment import environment
 from codewhale.config.settings import Settings
 from codewhale.domain.errors import NotFound, StoreOwned
 from codewhale.domain.ports import RandomIds, SystemClock
 from codewhale.runtime.assembly import open_runtime
 from codewhale.runtime.exporting import Exported, export_automations, export_files, export_tasks
-from codewhale.runtime.importing.directory import Importer
+from codewhale.runtime.importing.directory import Importer, Missing
 from codewhale.runtime.importing.report import Report
 from codewhale.runtime.maintenance import store_exists
 from codewhale.runtime.owner import owner_of
 from codewhale.store.port import Store
 from codewhale.store.sqlite import SqliteStore
+from codewhale.work.zones import local_zone
 
 
 def import_directory(settings: Settings, directory: str, *, dry_run: bool) -> Report:
@@ -44,7 +46,8 @@ async def _import(settings: Settings, directory: str, *, dry_run: bool) -> Repor
 
 
 async def _imported(store: Store, settings: Settings, directory: str, *, dry_run: bool) -> Report:
-    importer = Importer(store, SystemClock(), RandomIds(), model=settings.route.model, dry_run=dry_run)
+    missing = Missing(model=settings.route.model, timezone=local_zone(environment().get("TZ")))
+    importer = Importer(store, SystemClock(), RandomIds(), defaults=missing, dry_run=dry_run)
     return await importer.run(directory)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from codewhale.domain.laws import violations
-from codewhale.runtime.importing.directory import Importer
+from codewhale.runtime.importing.directory import Importer, Missing
 from codewhale.runtime.importing.report import Report
 from codewhale.store.check import check
 from codewhale.store.sqlite import SqliteStore
@@ -178,7 +178,7 @@ def imported(store: SqliteStore, old: Old) -> Import:
     ids = SequentialIds()
 
     async def run(directory: Path | None = None, *, dry_run: bool = False) -> Report:
-        importer = Importer(store, ManualClock(), ids, model="m", dry_run=dry_run)
+        importer = Importer(store, ManualClock(), ids, defaults=Missing(model="m", timezone="UTC"), dry_run=dry_run)
         return await importer.run(str(directory or old.root))
 
     return run

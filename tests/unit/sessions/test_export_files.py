@@ -16,7 +16,7 @@ from codewhale.domain.records import Item, ItemKind, ToolCall, Turn, Usage
 from codewhale.domain.session_messages import session_messages
 from codewhale.domain.views import SessionFilter, ThreadFilter
 from codewhale.runtime.exporting import export_files
-from codewhale.runtime.importing.directory import Importer
+from codewhale.runtime.importing.directory import Importer, Missing
 from codewhale.runtime.importing.session_files import session_story
 from codewhale.runtime.importing.story import Story, told
 from codewhale.store.sqlite import SqliteStore
@@ -88,7 +88,9 @@ async def _there_and_back(told_stories: list[Story]) -> None:
             await first.append(told(story, now="2026-06-01T00:00:00.000Z"))
         out = os.path.join(directory, "out")
         done = export_files(first, out)
-        report = await Importer(second, ManualClock(), SequentialIds(), model="m", dry_run=False).run(out)
+        report = await Importer(
+            second, ManualClock(), SequentialIds(), defaults=Missing(model="m", timezone="UTC"), dry_run=False
+        ).run(out)
         assert (report.problems, report.notes) == ([], [])
         assert report.taken.get("threads", 0) == done.threads == len(told_stories)
         assert report.known == {"sessions": done.sessions}

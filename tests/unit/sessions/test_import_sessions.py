@@ -151,8 +151,30 @@ async def test_tasks_are_records_and_never_run_again(old: Any, imported: Any, st
     assert (await imported()).known == {"tasks": 5}
 
 
-@requirement("IMPORT-PROBLEMS")
-async def test_schedules_stay_where_they_are(old: Any, imported: Any) -> None:
-    old.write("automations/automations/0f.json", {"id": "0f"})
+SCHEDULE = {
+    "schema_version": 1,
+    "id": "0f5a",
+    "name": "Nightly",
+    "prompt": "tidy",
+    "rrule": "freq=weekly;byday=mo;byhour=3;byminute=0",
+    "cwds": ["/w"],
+    "status": "active",
+    "created_at": "2026-05-01T10:00:00Z",
+    "updated_at": "2026-05-01T10:00:00Z",
+    "next_run_at": "2026-05-04T03:00:00Z",
+}
+
+
+@requirement("IMPORT-AUTOMATIONS")
+async def test_schedules_come_paused_and_approve_nothing(old: Any, imported: Any, store: SqliteStore) -> None:
+    old.write("automations/automations/0f5a.json", SCHEDULE)
+    old.write("automations/automations/bad.json", {**SCHEDULE, "id": "bad", "rrule": "FREQ=NEVER"})
+    old.write("automations/runs/0f5a/1.json", {})
     report = await imported()
-    assert [line.where for line in report.left] == ["automations/0f.json"]
+    [taken] = store.automations.all()
+    assert (taken.id, taken.rrule) == ("0f5a", "FREQ=WEEKLY;BYDAY=MO;BYHOUR=3;BYMINUTE=0")
+    assert (taken.status, taken.next_run_at, taken.auto_approve, taken.timezone) == ("paused", None, False, "UTC")
+    assert (report.taken, [line.where for line in report.problems]) == ({"automations": 1}, ["automations/bad.json"])
+    assert [line.where for line in report.notes] == ["automations/0f5a.json"] * 2
+    assert [line.where for line in report.left] == ["automations/runs/"]
+    assert (await imported()).known == {"automations": 1}

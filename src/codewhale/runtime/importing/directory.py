@@ -4,8 +4,11 @@ import that was cut off is simply run again."""
 import os
 from collections.abc import Callable, Sequence
 
+from msgspec import Struct
+
 from codewhale.domain.events import NewEvent
 from codewhale.domain.ports import Clock, Ids
+from codewhale.runtime.importing.automations import automation_event
 from codewhale.runtime.importing.reading import Unreadable, expect, names
 from codewhale.runtime.importing.report import Report
 from codewhale.runtime.importing.session_files import session_story
@@ -19,14 +22,23 @@ _RUNTIMES = (os.path.join("tasks", "runtime"), "runtime", "")
 _TASKS = (os.path.join("tasks", "tasks"), "tasks")
 
 
-class Importer:
-    """Takes one directory. `model` is what records without one get; a dry run reads everything and records nothing."""
+class Missing(Struct, frozen=True, kw_only=True):
+    """What old records do not say."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids, *, model: str, dry_run: bool) -> None:
+    model: str
+    timezone: str
+
+
+class Importer:
+    """Takes one directory. `defaults` is what records without a model or a time zone get; a dry run reads everything and
+    records nothing."""
+
+    def __init__(self, store: Store, clock: Clock, ids: Ids, *, defaults: Missing, dry_run: bool) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
-        self._model = model
+        self._model = defaults.model
+        self._timezone = defaults.timezone
         self._seen: set[str] = set()
         self.report = Report(dry_run=dry_run)
 
@@ -39,6 +51,7 @@ class Importer:
         for part in _TASKS:
             if await self._tasks(directory, part):
                 break
+        await self._automations(os.path.join(directory, "automations", "automations"))
         self._rest(directory)
         return self.report
 
@@ -90,13 +103,25 @@ class Importer:
             self.report.took("tasks")
         return len(found)
 
+    async def _automations(self, folder: str) -> None:
+        known = {automation.id for automation in self._store.automations.all()}
+        for name in self._names(lambda: names(folder, JSON), "automations"):
+            where = f"automations/{name}"
+            try:
+                automation, event, notes = automation_event(os.path.join(folder, name), timezone=self._timezone)
+            except Unreadable as error:
+                self.report.problem(where, str(error))
+                continue
+            if automation.id in known or self._store.read(automation.id, after=0, limit=1):
+                self.report.knew("automations")
+                continue
+            await self._append([event])
+            self.report.took("automations")
+            for note in notes:
+                self.report.note(where, note)
+
     def _rest(self, directory: str) -> None:
         """What is there and stays there."""
-        automations = os.path.join(directory, "automations", "automations")
-        for name in self._names(lambda: names(automations, JSON), "automations"):
-            self.report.leave(
-                f"automations/{name}", "schedules are not taken: make it anew, so that nothing runs unasked"
-            )
         for name in ("latest.json", "offline_queue.json"):
             if os.path.exists(os.path.join(directory, "sessions", "checkpoints", name)):
                 self.report.leave(f"sessions/checkpoints/{name}", "unfinished state of a terminal, not a conversation")
