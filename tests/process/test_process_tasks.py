@@ -135,8 +135,8 @@ async def test_the_command_line_queues_for_a_server_and_waits_for_it(site: "Site
     assert [line.split()[-1] for line in listed.out.splitlines()] == ["three", "two", "one"]
     assert "It is noted." in site.run("task", "logs", first["id"]).out
     assert site.run("task", "cancel", first["id"]).out.startswith(f"{first['id']} completed")
-    missing = site.run("task", "show", "task_0")
-    assert (missing.code, "Task not found: task_0" in missing.err) == (1, True)
+    missing = site.run("task", "show", "task_none")
+    assert (missing.code, "Task not found: task_none" in missing.err) == (1, True)
     assert sorted((site.work / "effects").read_text().splitlines()) == ["trial one", "trial three", "trial two"]
 
 
