@@ -29,7 +29,7 @@ _SHOWN = 200
 def judge(text: str, place: Place) -> Judgement:
     """The verdict on `text` if bash ran it at `place`. Never raises."""
     try:
-        return _forbidden(text, place) or _safe(text, place)
+        return _forbidden(text, place) or _read_twice(text, place)
     except Refused as refused:
         return Judgement(verdict="ask", class_=refused.class_, rule=refused.rule, reason=refused.reason)
     except Exception as error:  # noqa: BLE001 - boundary: a judge that breaks has not shown that anything is harmless
@@ -61,6 +61,20 @@ def _first_finding(acts: Sequence[Act], targets: Targets) -> tuple[Act, Finding]
         if finding is not None:
             return act, finding
     return None
+
+
+def _read_twice(text: str, place: Place) -> Judgement:
+    """As `_safe`; where the two readings disagree the tree may hide a command behind a line's end, so that each line is
+    searched by itself."""
+    try:
+        return _safe(text, place)
+    except Refused as refused:
+        lines = text.split("\n")[:MOST_COMMANDS] if refused.rule == "ask.parser" and "\n" in text else []
+        for line in lines:
+            found = _forbidden(line, place)
+            if found is not None:
+                return found
+        raise
 
 
 def _safe(text: str, place: Place) -> Judgement:
