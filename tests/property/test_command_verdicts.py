@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from codewhale.policy.commands.judge import judge
@@ -77,6 +77,7 @@ def test_a_write_is_never_safe(command: str, after: str) -> None:
     forbidden, st.sampled_from(VALID), st.sampled_from(["{1} && {0}", "{1}; {0}", "{1}\n{0}", "{0} && {1}", "{0}; {1}"])
 )
 def test_a_forbidden_part_forbids_the_chain(bad: str, other: str, join: str) -> None:
+    assume(not other.endswith("\\"))  # it would quote the joint: what follows is an argument then
     text = join.format(bad, other)
     assert rank(text) == 2, text
 

@@ -6,6 +6,7 @@ is forbidden: a text too long or too odd to be read is still searched for it, as
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from codewhale.policy.commands.deny.flows import judge_flows
 from codewhale.policy.commands.deny.rules import Finding, judge_act
@@ -24,6 +25,9 @@ LONGEST_RUNNABLE = 131_072
 """No shell can be started with a longer script as its argument on Linux."""
 _DURATION = re.compile(r"\d+(?:\.\d+)?[smhd]?")
 _SHOWN = 200
+LONGEST_PARTED = 4_096
+MOST_PARTS = 40
+_JOINT = re.compile(r"&&|\|\||;|\n")
 
 
 def judge(text: str, place: Place) -> Judgement:
@@ -64,17 +68,27 @@ def _first_finding(acts: Sequence[Act], targets: Targets) -> tuple[Act, Finding]
 
 
 def _read_twice(text: str, place: Place) -> Judgement:
-    """As `_safe`; where the two readings disagree the tree may hide a command behind a line's end, so that each line is
-    searched by itself."""
+    """As `_safe`, once no part is forbidden when read by itself: the tree gives a redirect to a whole chain, and may hide
+    a command behind a line's end, so that the chain is searched again from each of its commands on."""
+    for part in _parts(text):
+        found = _forbidden(part, place)
+        if found is not None:
+            return found
+    return _safe(text, place)
+
+
+def _parts(text: str) -> list[str]:
+    if len(text) > LONGEST_PARTED or not _JOINT.search(text):
+        return []
     try:
-        return _safe(text, place)
-    except Refused as refused:
-        lines = text.split("\n")[:MOST_COMMANDS] if refused.rule == "ask.parser" and "\n" in text else []
-        for line in lines:
-            found = _forbidden(line, place)
-            if found is not None:
-                return found
-        raise
+        starts = [command.start for command in Reader(text).read() if command.before not in ("|", "|&")]
+        ends = [*starts[1:], len(text)]
+        pieces = [text[a:b].rstrip("&;|\n ") for a, b in zip(starts, ends, strict=True)]
+    except Refused:  # what bash may not run at all is split without understanding it
+        joints = [0, *(match.end() for match in _JOINT.finditer(text)), len(text)]
+        pieces = [_JOINT.sub("", text[a:b]).strip() for a, b in pairwise(joints)]
+        starts = joints[:-1]
+    return [*pieces[:MOST_PARTS], *(text[start:] for start in starts[1:MOST_PARTS])]
 
 
 def _safe(text: str, place: Place) -> Judgement:
