@@ -13,10 +13,10 @@ import pytest
 from codewhale.config.settings import Route, Settings
 from codewhale.domain.ports import RandomIds
 from codewhale.engine.ports import Ports
+from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.surroundings import surroundings_of
 from codewhale.runtime.threads import Defaults
-from codewhale.runtime.turns import Model, Outside
 from codewhale.store.sqlite import SqliteStore
 from codewhale.surfaces.http.app import HttpApp
 from codewhale.surfaces.http.facts import Limits, ServerFacts

@@ -11,9 +11,9 @@ from codewhale.domain.automations import NewAutomation
 from codewhale.domain.ports import RandomIds, timestamp
 from codewhale.engine.ports import Ports
 from codewhale.runtime.group import task_group
+from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.threads import Defaults
-from codewhale.runtime.turns import Model, Outside
 from codewhale.store.sqlite import SqliteStore
 from codewhale.testing.scripted_provider import ScriptedProvider
 from codewhale.work.port import TimeoutWaiter

@@ -7,6 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from codewhale.domain.wishes import Wish
+
 RequestKind = Literal["approval", "question", "client_tool"]
 ApprovalDecision = Literal["allow", "deny"]
 
@@ -34,18 +36,18 @@ class Question(Struct, frozen=True, kw_only=True):
     multi_select: bool = False
 
 
-class UserInput(Struct, frozen=True, kw_only=True):
-    """One to three questions put to the person together."""
-
-    questions: tuple[Question, ...]
-
-
 class Answer(Struct, frozen=True, kw_only=True):
     """The answer to the question `id`: the label picked, and the value (the label again, or free text)."""
 
     id: str
     label: str
     value: str
+
+
+class UserInput(Wish[tuple[Answer, ...]], frozen=True, kw_only=True):
+    """One to three questions put to the person together."""
+
+    questions: tuple[Question, ...]
 
 
 class ClientTool(Struct, frozen=True, kw_only=True):

@@ -19,6 +19,17 @@ class ToolOutput(Struct, frozen=True, kw_only=True):
     is_error: bool = False
 
 
+class Advice(Struct, frozen=True, kw_only=True):
+    """What a program of the person's (`source`) says about a call before it is decided on. `arguments` is JSON text to run
+    the call with instead; `context` is told to the model with the result."""
+
+    source: str
+    verdict: Verdict | None = None
+    reason: str = ""
+    arguments: str | None = None
+    context: str | None = None
+
+
 class Decision(Struct, frozen=True, kw_only=True):
     """May this call run: the verdict, the rule that gave it, and the reason in words."""
 

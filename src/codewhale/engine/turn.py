@@ -15,8 +15,9 @@ from codewhale.context.conversation import said, step_messages
 from codewhale.domain.errors import CodewhaleError
 from codewhale.domain.messages import Effort, Message, ModelRequest, ToolSpec
 from codewhale.domain.records import Item, Status, ToolCall
-from codewhale.engine.call import CallRoom, run_calls
+from codewhale.engine.call import run_calls
 from codewhale.engine.middleware import LoopPolicy, LoopState, Stop
+from codewhale.engine.planning import CallRoom
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.step import Caller, StepResult, run_step
 from codewhale.store.port import Ticket
@@ -68,7 +69,14 @@ async def run_turn(
 
     async def work() -> None:
         setup, conversation = await prepare()
-        await _steps(recorder, setup, conversation, steers)
+        watches = setup.room.watches
+        watches.turn_started(recorder.turn)
+        try:
+            await _steps(recorder, setup, conversation, steers)
+        except Exception:
+            await watches.turn_ended(recorder.turn, "failed")
+            raise
+        await watches.turn_ended(recorder.turn, "completed")
 
     return await conclude(recorder, work, steers, interrupt_reason)
 

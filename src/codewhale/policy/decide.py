@@ -7,7 +7,7 @@ last what answers a question in the person's place. Invariant: nothing after a d
 import msgspec
 from msgspec import Struct
 
-from codewhale.domain.tools import Decision, Effect, Verdict
+from codewhale.domain.tools import Advice, Decision, Effect, Verdict
 from codewhale.policy.commands.verdict import Judgement
 from codewhale.policy.mode import Mode
 
@@ -22,6 +22,7 @@ class PlannedCall(Struct, frozen=True, kw_only=True):
     description: str
     arguments: str | None = None
     judged: Judgement | None = None
+    advice: tuple[Advice, ...] = ()
 
 
 class Posture(Struct, frozen=True, kw_only=True):
@@ -44,11 +45,9 @@ def decide(call: PlannedCall, posture: Posture) -> Decision:
         return Decision(verdict="deny", rule="mode_plan", reason="plan mode changes no files and runs no programs")
     if "execute" in call.effects and not (posture.allow_shell or posture.mode == "yolo"):
         return Decision(verdict="deny", rule="allow_shell", reason="the shell is switched off for this thread")
-    if call.default == "deny":
-        return Decision(verdict="deny", rule="tool_default", reason=f"{call.tool} is switched off")
-    if call.judged is not None and call.judged.verdict == "forbid":
-        reason = f"{call.judged.reason}. No mode runs such a command; the person can, in a terminal of their own"
-        return Decision(verdict="deny", rule=call.judged.rule, reason=reason)
+    refused = _refused(call)
+    if refused is not None:
+        return refused
     key = approval_key(call)
     if key in posture.denied:
         return Decision(verdict="deny", rule="remembered_deny", reason="a person has refused exactly this call before")
@@ -65,6 +64,19 @@ def decide(call: PlannedCall, posture: Posture) -> Decision:
             verdict="deny", rule="approval_policy", reason=f"{call.tool} needs an approval and nobody is asked"
         )
     return Decision(verdict="ask", rule="tool_default", reason=f"{call.tool} needs an approval")
+
+
+def _refused(call: PlannedCall) -> Decision | None:
+    """What the call itself, its command or a hook rules out whatever the posture."""
+    if call.default == "deny":
+        return Decision(verdict="deny", rule="tool_default", reason=f"{call.tool} is switched off")
+    if call.judged is not None and call.judged.verdict == "forbid":
+        reason = f"{call.judged.reason}. No mode runs such a command; the person can, in a terminal of their own"
+        return Decision(verdict="deny", rule=call.judged.rule, reason=reason)
+    hook = next((one for one in call.advice if one.verdict == "deny"), None)
+    if hook is None:
+        return None
+    return Decision(verdict="deny", rule=hook.source, reason=hook.reason or f"{hook.source} refused it")
 
 
 def approval_key(call: PlannedCall) -> str | None:

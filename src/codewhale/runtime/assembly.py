@@ -14,10 +14,10 @@ from codewhale.llm.pricing import route_rate
 from codewhale.llm.route import Route
 from codewhale.policy.redact import Redactor
 from codewhale.runtime.group import task_group
+from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.surroundings import surroundings_of
 from codewhale.runtime.threads import Defaults
-from codewhale.runtime.turns import Model, Outside
 from codewhale.store.sqlite import SqliteStore
 from codewhale.workspace.processes import Processes
 

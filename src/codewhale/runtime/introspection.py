@@ -23,9 +23,9 @@ from codewhale.domain.introspection import (
 )
 from codewhale.domain.text import whole
 from codewhale.domain.usage import UsageQuery, UsageReport
+from codewhale.runtime.outside import Outside
 from codewhale.runtime.surroundings import Surroundings
 from codewhale.runtime.threads import Defaults
-from codewhale.runtime.turns import Outside
 from codewhale.store.port import Store
 from codewhale.workspace.git_status import workspace_status
 

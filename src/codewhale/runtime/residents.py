@@ -14,6 +14,7 @@ from codewhale.domain.errors import NotFound
 from codewhale.domain.records import Thread
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.turn import Conversation, Steers
+from codewhale.engine.watch import Watches
 from codewhale.policy.decide import Posture
 from codewhale.store.port import Store, Ticket
 
@@ -30,15 +31,18 @@ class ActiveTurn(Struct, kw_only=True, eq=False):
     reason: str | None = None
     ended: bool = False
     steerable: bool = True
+    watches: Watches | None = None
 
 
 class Resident(Struct, kw_only=True, eq=False):
-    """One thread in memory. `conversation` None means: fold it from the log once `settled` is durable."""
+    """One thread in memory. `conversation` None means: fold it from the log once `settled` is durable. `ending` is what
+    still watches the end of an interrupted turn."""
 
     thread: Thread
     conversation: Conversation | None = None
     active: ActiveTurn | None = None
     settled: Ticket | None = None
+    ending: asyncio.Task[None] | None = None
 
 
 class Residents:

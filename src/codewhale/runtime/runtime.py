@@ -26,9 +26,11 @@ from codewhale.engine.ports import Ports
 from codewhale.engine.recover import closing_events
 from codewhale.runtime.copies import forked
 from codewhale.runtime.idempotency import Idempotency
+from codewhale.runtime.outside import Outside
 from codewhale.runtime.residents import Resident, Residents
 from codewhale.runtime.threads import Defaults, new_thread, patched, wanted
-from codewhale.runtime.turns import Outside, Turns
+from codewhale.runtime.turns import Around, Turns
+from codewhale.runtime.wishes import Wishes
 from codewhale.store.port import Store, Ticket
 
 if TYPE_CHECKING:
@@ -47,7 +49,8 @@ class Runtime:
         self._ports = ports
         self._defaults = defaults
         self._residents = Residents(ports.store)
-        self._turns = Turns(ports, defaults, outside, self._residents, group)
+        around = Around(group=group, grant=Wishes(self))
+        self._turns = Turns(ports, defaults, outside, self._residents, around)
         self._outside = outside
         self._group = group
         self._tasks: RuntimeTasks | None = None

@@ -10,73 +10,47 @@ from collections.abc import Awaitable, Callable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from codewhale.context.system import system_text
 from codewhale.domain import events as e
 from codewhale.domain.commands import StartedTurn, TurnInput
 from codewhale.domain.errors import Conflict, InvalidInput, NotFound, StoreError
-from codewhale.domain.messages import Effort, ToolSpec, UserMessage
-from codewhale.domain.records import SCHEMA_VERSION, Thread, Turn, summarize
+from codewhale.domain.messages import UserMessage
+from codewhale.domain.records import SCHEMA_VERSION, Turn, summarize
 from codewhale.domain.requests import Answer, ApprovalDecision, ClientToolResult, RequestKind
 from codewhale.domain.text import whole, whole_fields
-from codewhale.domain.usage import RateAt
-from codewhale.engine.call import CallRoom
-from codewhale.engine.client_tools import named, spec_of
+from codewhale.engine.client_tools import named
 from codewhale.engine.compact import Focus, compact
-from codewhale.engine.middleware.step_limit import StepLimit
+from codewhale.engine.planning import Grant
 from codewhale.engine.ports import Ports
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.requests import OpenRequest, RequestDesk
-from codewhale.engine.step import Caller, no_rate
 from codewhale.engine.turn import Conversation, TurnSetup, conclude, run_turn
-from codewhale.llm.provider import Provider
-from codewhale.policy.decide import Posture
-from codewhale.policy.mode import parse_mode
+from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.residents import ActiveTurn, Resident, Residents, conversation_of
-from codewhale.runtime.surroundings import Surroundings
 from codewhale.runtime.threads import Defaults
+from codewhale.runtime.turn_setup import Stage, posture_of, turn_setup
 from codewhale.store.port import Ticket
-from codewhale.tools.registry import ENTRIES, offered
-from codewhale.work.port import TimeoutWaiter, Waiter
-from codewhale.workspace.files import Files
-from codewhale.workspace.processes import Processes
+from codewhale.tools.registry import ENTRIES
 
 
-class Model(Struct, frozen=True, kw_only=True):
-    """A model ready to be called: who serves it, under which name, its limits in tokens, and what it costs when."""
+class Around(Struct, frozen=True, kw_only=True):
+    """What the owner of the turns gives them: a group for their tasks, and who grants what tools wish for."""
 
-    provider: Provider
-    name: str
-    max_output_tokens: int | None = None
-    effort: Effort | None = None
-    window: int | None = None
-    rate: RateAt = no_rate
-
-
-ModelSource = Callable[[str, str | None], Model]
-"""(model name, provider id or None) to a model; raises `ConfigError` when it cannot be called."""
-
-
-class Outside(Struct, frozen=True, kw_only=True):
-    """What turns and tasks reach beyond the log: models, programs, the passing of time."""
-
-    models: ModelSource
-    processes: Processes
-    waiter: Waiter = TimeoutWaiter()
-    surroundings: Surroundings | None = None
+    group: asyncio.TaskGroup
+    grant: Grant
 
 
 class Turns:
     """The turns of a runtime."""
 
     def __init__(
-        self, ports: Ports, defaults: Defaults, outside: Outside, residents: Residents, group: asyncio.TaskGroup
+        self, ports: Ports, defaults: Defaults, outside: Outside, residents: Residents, around: Around
     ) -> None:
         self._ports = ports
         self._defaults = defaults
-        self._outside = outside
         self._residents = residents
-        self._group = group
+        self._group = around.group
         self._desk = RequestDesk(ports.store.request_known)
+        self._stage = Stage(defaults=defaults, outside=outside, desk=self._desk, grant=around.grant, group=around.group)
         self._stopping = False
 
     async def start(self, resident: Resident, given: TurnInput) -> StartedTurn:
@@ -111,7 +85,7 @@ class Turns:
             raise Conflict("The runtime is shutting down")
         active = resident.active = ActiveTurn(
             recorder=TurnRecorder(self._ports, _new_turn(self._ports, resident, given, prompt)),
-            posture=_posture(resident, given, never_ask=self._defaults.never_ask),
+            posture=posture_of(resident.thread, given, never_ask=self._defaults.never_ask),
         )
         return active
 
@@ -248,12 +222,19 @@ class Turns:
             resident.conversation = None
         finally:
             self._release(resident, active, ticket)
+        turn = active.recorder.turn
+        if turn.status == "interrupted" and active.watches is not None and not self._stopping:
+            resident.ending = self._group.create_task(active.watches.turn_ended(turn, "interrupted"))
         if ticket is not None:
             await self._durable(resident, ticket)
 
     async def _work(self, resident: Resident, active: ActiveTurn, given: TurnInput) -> Ticket:
         async def prepare() -> tuple[TurnSetup, Conversation]:
+            if resident.ending is not None:
+                await asyncio.wait([resident.ending])
+                resident.ending = None
             setup, _ = self._setup(resident, active, given)
+            active.watches = setup.room.watches
             conversation = await conversation_of(resident, self._ports.store, before=active.recorder.turn.id)
             conversation.messages.append(UserMessage(text=given.prompt.strip()))
             return setup, conversation
@@ -270,17 +251,7 @@ class Turns:
         return await conclude(active.recorder, work, active.steers, lambda: active.reason)
 
     def _setup(self, resident: Resident, active: ActiveTurn, given: TurnInput) -> tuple[TurnSetup, Model]:
-        thread = resident.thread
-        model = self._outside.models(given.model or thread.model, thread.model_provider)
-        room = CallRoom(
-            files=Files(thread.workspace),
-            processes=self._outside.processes,
-            offered=frozenset(tool.name for tool in _offered(active)),
-            posture=lambda: active.posture,
-            desk=self._desk,
-            client_tools=named(given.dynamic_tools or (), ENTRIES),
-        )
-        return _setup(thread, model, room, active, max_steps=given.max_steps or self._defaults.max_steps), model
+        return turn_setup(self._stage, active.recorder, resident.thread, given, lambda: active.posture)
 
     def _release(self, resident: Resident, active: ActiveTurn, ticket: Ticket | None) -> None:
         if active.ended:
@@ -332,24 +303,6 @@ def _new_turn(ports: Ports, resident: Resident, given: TurnInput, prompt: str) -
     )
 
 
-def _offered(active: ActiveTurn) -> tuple[ToolSpec, ...]:
-    return offered(active.posture.mode, allow_shell=active.posture.allow_shell)
-
-
-def _setup(thread: Thread, model: Model, room: CallRoom, active: ActiveTurn, *, max_steps: int) -> TurnSetup:
-    brought = (spec_of(name, tool) for name, tool in room.client_tools.items())
-    return TurnSetup(
-        caller=Caller(provider=model.provider, rate=model.rate),
-        model=model.name,
-        system=system_text(thread),
-        tools=(*_offered(active), *brought),
-        room=room,
-        policies=(StepLimit(max_steps),),
-        max_output_tokens=model.max_output_tokens,
-        effort=model.effort,
-    )
-
-
 def _stop(active: ActiveTurn, reason: str) -> None:
     if active.reason is None and active.task is not None:
         active.reason = reason
@@ -363,14 +316,3 @@ def _active(resident: Resident, turn_id: str) -> ActiveTurn:
     if active.recorder.turn.id != turn_id:
         raise Conflict(f"Turn {turn_id} is not active on thread {resident.thread.id}")
     return active
-
-
-def _posture(resident: Resident, given: TurnInput, *, never_ask: bool) -> Posture:
-    thread = resident.thread
-    return Posture(
-        mode=parse_mode(given.mode or thread.mode),
-        allow_shell=thread.allow_shell if given.allow_shell is None else given.allow_shell,
-        auto_approve=thread.auto_approve if given.auto_approve is None else given.auto_approve,
-        trust_mode=thread.trust_mode if given.trust_mode is None else given.trust_mode,
-        never_ask=never_ask,
-    )

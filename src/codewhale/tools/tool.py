@@ -9,16 +9,16 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from codewhale.domain.requests import Answer, UserInput
 from codewhale.domain.tools import Effect, ToolOutput, Verdict
+from codewhale.domain.wishes import R, Wish
 from codewhale.workspace.files import Files
 from codewhale.workspace.processes import Processes
 
 
 class Ask(Protocol):
-    """Puts questions to the person and waits; `ToolError(not_available)` where nobody can answer."""
+    """Has a wish granted and waits; `ToolError(not_available)` where nobody can grant it."""
 
-    async def __call__(self, request: UserInput) -> tuple[Answer, ...]: ...
+    async def __call__(self, wish: Wish[R]) -> R: ...
 
 
 class ToolContext(Struct, frozen=True, kw_only=True):

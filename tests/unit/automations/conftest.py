@@ -14,9 +14,9 @@ from codewhale.domain.laws import violations
 from codewhale.domain.ports import RandomIds
 from codewhale.engine.ports import Ports
 from codewhale.runtime.group import task_group
+from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.threads import Defaults
-from codewhale.runtime.turns import Model, Outside
 from codewhale.store.check import check
 from codewhale.store.sqlite import SqliteStore
 from codewhale.testing.clocks import ManualClock

@@ -1,0 +1,105 @@
+"""What a call is before it runs: its tool and arguments, or the problem that it has, and the room that calls run in."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from codewhale.domain.errors import ToolError
+from codewhale.domain.records import ToolCall
+from codewhale.domain.requests import ClientCall, ClientTool
+from codewhale.domain.wishes import Origin, R, Wish
+from codewhale.engine.client_tools import arguments_of
+from codewhale.engine.judging import judged
+from codewhale.engine.requests import RequestDesk
+from codewhale.engine.watch import NOBODY, Watches
+from codewhale.policy.decide import PlannedCall, Posture
+from codewhale.tools.registry import find, unknown_tool
+from codewhale.tools.schema import parse_arguments
+from codewhale.tools.tool import Tool
+from codewhale.workspace.files import Files
+from codewhale.workspace.processes import Processes
+
+
+class Grant(Protocol):
+    """Grants what only the runtime can: a task, a stored output. `ToolError` when it will not or cannot."""
+
+    async def __call__(self, wish: Wish[R], origin: Origin) -> R: ...
+
+
+async def grant_nothing(wish: Wish[R], origin: Origin) -> R:
+    """Where tools are on their own."""
+    del origin
+    raise ToolError(f"There is nobody here to grant {type(wish).__name__}.", category="not_available")
+
+
+class CallRoom(Struct, frozen=True, kw_only=True):
+    """Where calls run: what they may touch, which tools were offered, and how much is allowed (asked anew per call)."""
+
+    files: Files
+    processes: Processes
+    offered: frozenset[str]
+    posture: Callable[[], Posture]
+    desk: RequestDesk
+    client_tools: Mapping[str, ClientTool] = {}
+    grant: Grant = grant_nothing
+    watches: Watches = NOBODY
+
+
+class Planned(Struct, kw_only=True):
+    """A call ready to be judged, or the problem that it has."""
+
+    call: ToolCall
+    tool: Tool | None = None
+    arguments: Struct | None = None
+    subject: PlannedCall | None = None
+    client: ClientCall | None = None
+    problem: str | None = None
+
+
+def plan(call: ToolCall, room: CallRoom) -> Planned:
+    if call.name in room.client_tools:
+        return _plan_client(call, room.client_tools[call.name])
+    tool = find(call.name) if call.name in room.offered else None
+    if tool is None:
+        return Planned(call=call, problem=unknown_tool(call.name, sorted(room.offered | room.client_tools.keys())))
+    return _plan_own(call, tool, room)
+
+
+def _plan_own(call: ToolCall, tool: Tool, room: CallRoom) -> Planned:
+    try:
+        arguments = parse_arguments(tool, call.arguments)
+    except ToolError as error:
+        return Planned(call=call, tool=tool, problem=error.message)
+    described = tool.describe(arguments) if tool.describe is not None else tool.name
+    subject = PlannedCall(
+        tool=tool.name,
+        effects=tool.effects,
+        default=tool.default,
+        description=described,
+        arguments=call.arguments,
+        judged=judged(tool, arguments, room.files, room.processes),
+    )
+    return Planned(call=call, tool=tool, arguments=arguments, subject=subject)
+
+
+def _plan_client(call: ToolCall, tool: ClientTool) -> Planned:
+    try:
+        arguments = arguments_of(call.name, call.arguments)
+    except ToolError as error:
+        return Planned(call=call, problem=error.message)
+    return Planned(call=call, client=ClientCall(tool=tool.name, namespace=tool.namespace, arguments=arguments))
+
+
+async def advised(room: CallRoom, planned: Planned) -> tuple[Planned, str]:
+    """The call as those who watch the turn want it, and what they tell the model besides."""
+    assert planned.tool is not None
+    assert planned.subject is not None
+    advice = await room.watches.call_planned(planned.subject)
+    changed = next((one.arguments for one in reversed(advice) if one.arguments is not None), None)
+    if changed is not None:
+        planned = _plan_own(replace(planned.call, arguments=changed), planned.tool, room)
+    if planned.subject is not None and advice:
+        planned.subject = replace(planned.subject, advice=advice)
+    return planned, "\n".join(one.context for one in advice if one.context)

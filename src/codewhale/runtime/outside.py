@@ -1,0 +1,60 @@
+"""What a runtime reaches beyond its log: models, programs, the passing of time, and who watches its turns."""
+
+import asyncio
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from codewhale.domain.messages import Effort
+from codewhale.domain.records import Thread
+from codewhale.domain.usage import RateAt
+from codewhale.engine.recorder import TurnRecorder
+from codewhale.engine.step import no_rate
+from codewhale.engine.watch import TurnWatch
+from codewhale.llm.provider import Provider
+from codewhale.policy.decide import Posture
+from codewhale.runtime.surroundings import Surroundings
+from codewhale.work.port import TimeoutWaiter, Waiter
+from codewhale.workspace.files import Files
+from codewhale.workspace.processes import Processes
+
+
+class Model(Struct, frozen=True, kw_only=True):
+    """A model ready to be called: who serves it, under which name, its limits in tokens, and what it costs when."""
+
+    provider: Provider
+    name: str
+    max_output_tokens: int | None = None
+    effort: Effort | None = None
+    window: int | None = None
+    rate: RateAt = no_rate
+
+
+ModelSource = Callable[[str, str | None], Model]
+"""(model name, provider id or None) to a model; raises `ConfigError` when it cannot be called."""
+
+
+class Seat(Struct, frozen=True, kw_only=True):
+    """Where a watch of one turn sits: the turn's record, its thread, what may be touched, and tasks that live no longer than
+    the runtime."""
+
+    recorder: TurnRecorder
+    thread: Thread
+    posture: Callable[[], Posture]
+    files: Files
+    processes: Processes
+    group: asyncio.TaskGroup
+
+
+Watcher = Callable[[Seat], TurnWatch | None]
+"""Makes the watch of a turn, or None where it has nothing to watch for. Called once a turn; must be cheap."""
+
+
+class Outside(Struct, frozen=True, kw_only=True):
+    """Everything beyond the log. `watchers` are asked in order for each turn."""
+
+    models: ModelSource
+    processes: Processes
+    waiter: Waiter = TimeoutWaiter()
+    surroundings: Surroundings | None = None
+    watchers: tuple[Watcher, ...] = ()
