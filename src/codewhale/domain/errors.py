@@ -41,6 +41,7 @@ ToolErrorCategory = Literal[
     "cancelled",
     "not_available",
     "permission_denied",
+    "sandbox_setup_failed",
 ]
 
 RETRYABLE: frozenset[str] = frozenset({"network", "timeout", "rate_limit", "overloaded", "server", "quota"})
