@@ -1,49 +1,15 @@
-"""The state of a workspace under git, read without running anything that the repository brought along.
-
-A repository's own configuration can name programs (fsmonitor, hooks, filters, pagers). All are pinned to nothing: by
-`GIT_CONFIG_*` for the fixed names, and for filters, whose names the repository chooses, after reading which there are.
-Never raises for what git or the repository do; bounded in time and memory.
-"""
-
-from collections.abc import Iterable, Iterator
+"""The state of a workspace under git, as counts. Never raises for what git or the repository do; bounded in time and memory."""
 
 from msgspec.structs import replace
 
 from codewhale.domain.errors import ToolError
 from codewhale.domain.introspection import WorkspaceStatus
-from codewhale.workspace.processes import Command, Processes, ProcessResult
+from codewhale.workspace.git.repository import find_repository
+from codewhale.workspace.git.run import find_git
+from codewhale.workspace.processes import Processes, ProcessResult
 
 TIMEOUT = 5.0
-"""Seconds for each of the two runs of git."""
-OUTPUT = 8 * 1024 * 1024
-_FILTERS = 200
-
-_PINS = (
-    ("core.fsmonitor", "false"),
-    ("core.hooksPath", "/dev/null"),
-    ("core.pager", "cat"),
-    ("core.sshCommand", "false"),
-    ("core.untrackedCache", "false"),
-    ("log.showSignature", "false"),
-    ("gpg.program", "false"),
-    ("protocol.allow", "never"),
-    ("credential.helper", ""),
-    ("safe.bareRepository", "explicit"),
-    ("submodule.recurse", "false"),
-    ("diff.ignoreSubmodules", "all"),
-    ("status.relativePaths", "false"),
-)
-_ENVIRON = {
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_PAGER": "cat",
-    "GIT_NO_LAZY_FETCH": "1",
-    "LC_ALL": "C",
-}
 _STATUS = ("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", "--ignore-submodules=all")
-_CONFIG = ("config", "--null", "--name-only", "--get-regexp", r"^filter\.")
 
 
 async def workspace_status(processes: Processes, workspace: str) -> WorkspaceStatus:
@@ -58,42 +24,15 @@ async def workspace_status(processes: Processes, workspace: str) -> WorkspaceSta
         ahead=None,
         behind=None,
     )
-    git = processes.find("git")
-    if git is None:
+    git = find_git(processes, workspace)
+    repository = find_repository(workspace) if git is not None else None
+    if git is None or repository is None:
         return nothing
     try:
-        configured = await processes.run(_command(git, workspace, _CONFIG, ()))
-        filters = [name for name in configured.stdout.text.split("\0") if name]
-        if configured.timed_out or len(filters) > _FILTERS or configured.exit_code not in (0, 1):
-            return nothing
-        done = await processes.run(_command(git, workspace, _STATUS, _disabled(filters)))
+        done = await git.look(repository, _STATUS, timeout=TIMEOUT)
     except ToolError:
-        return nothing
+        return replace(nothing, git_repo=True)
     return _read(done, nothing)
-
-
-def _command(git: str, workspace: str, arguments: tuple[str, ...], pins: Iterable[tuple[str, str]]) -> Command:
-    settings = [*_PINS, *pins]
-    environ = {**_ENVIRON, "GIT_CONFIG_COUNT": str(len(settings))}
-    for number, (key, value) in enumerate(settings):
-        environ[f"GIT_CONFIG_KEY_{number}"] = key
-        environ[f"GIT_CONFIG_VALUE_{number}"] = value
-    return Command(
-        argv=(git, "--no-pager", *arguments),
-        cwd=workspace,
-        timeout=TIMEOUT,
-        environ=environ,
-        head_bytes=OUTPUT,
-        tail_bytes=0,
-    )
-
-
-def _disabled(filters: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Every filter that the repository configures, made one that passes content through."""
-    drivers = {name.rpartition(".")[0] for name in filters}
-    for driver in sorted(drivers):
-        yield from ((f"{driver}.{part}", "") for part in ("clean", "smudge", "process"))
-        yield f"{driver}.required", "false"
 
 
 def _read(done: ProcessResult, nothing: WorkspaceStatus) -> WorkspaceStatus:

@@ -95,14 +95,13 @@ async def test_a_hostile_repository_runs_nothing(repository: Repository, tmp_pat
     hooks.mkdir()
     (hooks / "post-index-change").write_text(program.read_text())
     (hooks / "post-index-change").chmod(0o755)
-    included = tmp_path / "included"
-    included.write_text(f'[filter "ev.il"]\n\tclean = {program}\n\trequired = true\n')
     (repository.folder / ".gitattributes").write_text("*.txt filter=ev.il\n")
     for key, value in {
         "core.fsmonitor": str(program),
         "core.hooksPath": str(hooks),
         "core.pager": str(program),
-        "include.path": str(included),
+        "filter.ev.il.clean": str(program),
+        "filter.ev.il.required": "true",
         "filter.other.process": str(program),
         "alias.status": f"!{program}",
     }.items():
@@ -114,11 +113,22 @@ async def test_a_hostile_repository_runs_nothing(repository: Repository, tmp_pat
     assert not marker.exists()
 
 
+async def test_a_configuration_that_includes_others_is_not_given_to_git(repository: Repository, tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    included = tmp_path / "included"
+    included.write_text(f'[filter "evil"]\n\tclean = touch {marker}; cat\n')
+    (repository.folder / ".gitattributes").write_text("*.txt filter=evil\n")
+    await repository.git("config", "include.path", str(included))
+    (repository.folder / "kept.txt").write_text("1ne\n")
+    assert await repository.status() == replace(BARE, workspace=str(repository.folder), git_repo=True)
+    assert not marker.exists()
+
+
 async def test_a_bare_repository_inside_the_workspace_is_not_entered(repository: Repository, tmp_path: Path) -> None:
     marker = tmp_path / "ran"
     bare = Repository(repository.folder / "bare", repository.processes)
     await repository.git("init", "--bare", str(bare.folder))
     with (bare.folder / "config").open("a") as file:
         file.write(f"[core]\n\tworktree = .\n\tbare = false\n\tfsmonitor = touch {marker}\n")
-    assert (await bare.status()).git_repo is False
+    assert (await bare.status()).untracked == 1  # the tree around it is what is looked at
     assert not marker.exists()
