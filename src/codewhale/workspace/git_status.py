@@ -8,7 +8,7 @@ from codewhale.workspace.git.repository import find_repository
 from codewhale.workspace.git.run import find_git
 from codewhale.workspace.processes import Processes, ProcessResult
 
-TIMEOUT = 5.0
+SECONDS = 5.0
 _STATUS = ("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", "--ignore-submodules=all")
 
 
@@ -29,7 +29,7 @@ async def workspace_status(processes: Processes, workspace: str) -> WorkspaceSta
     if git is None or repository is None:
         return nothing
     try:
-        done = await git.look(repository, _STATUS, timeout=TIMEOUT)
+        done = await git.look(repository, _STATUS, seconds=SECONDS)
     except ToolError:
         return replace(nothing, git_repo=True)
     return _read(done, nothing)

@@ -15,7 +15,7 @@ from codewhale.domain.errors import ToolError
 from codewhale.workspace.git.repository import Repository
 from codewhale.workspace.processes import Command, Processes, ProcessResult
 
-TIMEOUT = 20.0
+SECONDS = 20.0
 OUTPUT = 8 * 1024 * 1024
 _DRIVERS = 200
 _CONFIG_BYTES = 1024 * 1024
@@ -66,63 +66,66 @@ ENVIRON = {
 }
 
 
+class GitJob(Struct, frozen=True, kw_only=True):
+    """One run of git: its words, where, and what is set for it beside the pins. Of its output `output` bytes are kept."""
+
+    folder: str
+    words: tuple[str, ...]
+    settings: tuple[tuple[str, str], ...] = ()
+    environ: Mapping[str, str] = {}
+    stdin: bytes | None = None
+    seconds: float = SECONDS
+    output: int = OUTPUT
+
+
 class Git(Struct, frozen=True, kw_only=True):
     """A git program and who runs it. `program` is an absolute path outside the folder that it looks at."""
 
     processes: Processes
     program: str
 
-    async def run(
-        self,
-        folder: str,
-        words: Sequence[str],
-        *,
-        settings: Sequence[tuple[str, str]] = (),
-        environ: Mapping[str, str] | None = None,
-        stdin: bytes | None = None,
-        timeout: float = TIMEOUT,
-        output: int = OUTPUT,
-    ) -> ProcessResult:
-        """Run it in `folder` with the pins and `settings`. Of its output the first `output` bytes are kept."""
-        pins = [*PINS, *settings]
-        given = {**ENVIRON, **(environ or {}), "GIT_CONFIG_COUNT": str(len(pins))}
+    async def run(self, job: GitJob) -> ProcessResult:
+        """Run it with the pins and the job's own settings."""
+        pins = [*PINS, *job.settings]
+        given = {**ENVIRON, **job.environ, "GIT_CONFIG_COUNT": str(len(pins))}
         for number, (key, value) in enumerate(pins):
             given[f"GIT_CONFIG_KEY_{number}"] = key
             given[f"GIT_CONFIG_VALUE_{number}"] = value
         return await self.processes.run(
             Command(
-                argv=(self.program, "--no-pager", *words),
-                cwd=folder,
-                timeout=timeout,
+                argv=(self.program, "--no-pager", *job.words),
+                cwd=job.folder,
+                timeout=job.seconds,
                 environ=given,
-                stdin=stdin,
-                head_bytes=output,
+                stdin=job.stdin,
+                head_bytes=job.output,
                 tail_bytes=0,
             )
         )
 
     async def look(
-        self, repository: Repository, words: Sequence[str], *, timeout: float = TIMEOUT, output: int = OUTPUT
+        self, repository: Repository, words: Sequence[str], *, seconds: float = SECONDS, output: int = OUTPUT
     ) -> ProcessResult:
         """Run it on a repository that may be hostile; only for commands that read. `ToolError` when its configuration
         cannot be made harmless."""
-        environ = {"GIT_DIR": repository.git_dir, "GIT_WORK_TREE": repository.top}
         drivers = await self._drivers(repository)
-        settings = tuple(_disabled(drivers))
-        return await self.run(repository.top, words, settings=settings, environ=environ, timeout=timeout, output=output)
+        return await self.run(
+            GitJob(
+                folder=repository.top,
+                words=tuple(words),
+                settings=tuple(_disabled(drivers)),
+                environ={"GIT_DIR": repository.git_dir, "GIT_WORK_TREE": repository.top},
+                seconds=seconds,
+                output=output,
+            )
+        )
 
     async def _drivers(self, repository: Repository) -> list[str]:
         """The drivers that the repository's own configuration names, such as `filter.lfs`."""
         found: dict[str, None] = {}
-        places = {os.path.join(repository.common, "config"), os.path.join(repository.common, "config.worktree")}
-        places.add(os.path.join(repository.git_dir, "config.worktree"))
-        for place in sorted(places):
-            if not os.path.lexists(place):
-                continue
-            if not os.path.isfile(place) or os.path.getsize(place) > _CONFIG_BYTES:
-                raise ToolError(f"{place} is not a file that git should read; git was not run here.")
+        for place in _configurations(repository):
             words = ("config", "--file", place, "--no-includes", "--null", "--name-only", "--list")
-            read = await self.run("/", words, timeout=TIMEOUT, output=_CONFIG_BYTES)
+            read = await self.run(GitJob(folder="/", words=words, output=_CONFIG_BYTES))
             if read.exit_code != 0 or read.stdout.omitted:
                 raise ToolError(f"git cannot read {place}, so it was not run here.")
             for name in read.stdout.text.split("\0"):
@@ -130,6 +133,17 @@ class Git(Struct, frozen=True, kw_only=True):
         if len(found) > _DRIVERS:
             raise ToolError(f"The repository's configuration names {len(found)} drivers; git was not run here.")
         return list(found)
+
+
+def _configurations(repository: Repository) -> list[str]:
+    """The files that git would read the repository's configuration from."""
+    places = {os.path.join(repository.common, "config"), os.path.join(repository.common, "config.worktree")}
+    places.add(os.path.join(repository.git_dir, "config.worktree"))
+    found = [place for place in sorted(places) if os.path.lexists(place)]
+    for place in found:
+        if not os.path.isfile(place) or os.path.getsize(place) > _CONFIG_BYTES:
+            raise ToolError(f"{place} is not a file that git should read; git was not run here.")
+    return found
 
 
 def _judge(name: str, place: str, found: dict[str, None]) -> None:
