@@ -10,8 +10,9 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import Protocol
 
 from codewhale.workspace.capture import Capture
 from codewhale.workspace.guard import GUARD, kill_group, reap
@@ -22,6 +23,12 @@ DRAIN_SECONDS = 0.25
 SWEEP_ROUNDS = 64
 UNCLEAR_SECONDS = 0.001
 UNCLEAR_LOOKS = 8
+
+
+class Sink(Protocol):
+    """Takes what comes out of a pipe; an empty piece is the end. Must not raise or block."""
+
+    def feed(self, chunk: bytes) -> None: ...
 
 
 class Stream:
@@ -44,11 +51,11 @@ class Stream:
 class Child:
     """Owns the process and its pipes from the moment it was started until `done` is set."""
 
-    def __init__(self, process: subprocess.Popen[bytes], mark: str, streams: dict[int, Stream]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], mark: str, streams: Mapping[int, Sink]) -> None:
         self.done = asyncio.Event()
         self.process = process
         self._mark = mark
-        self._streams = streams
+        self._streams = dict(streams)
         self._loop = asyncio.get_running_loop()
         self._waited: dict[int, int] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -56,7 +63,8 @@ class Child:
         self._rounds = 0
         self._looks = 0
         self._swept = False
-        self._unwritten = b""
+        self._unwritten = bytearray()
+        self._last_words = False
         for fd in streams:
             os.set_blocking(fd, False)
             self._loop.add_reader(fd, self._readable, fd)
@@ -64,11 +72,24 @@ class Child:
 
     def feed(self, stdin: bytes) -> None:
         """Write all of `stdin` as fast as it is read, then close the pipe."""
-        assert self.process.stdin is not None
-        self._unwritten = stdin
-        fd = self.process.stdin.fileno()
-        os.set_blocking(fd, False)
-        self._loop.add_writer(fd, self._writable, fd)
+        self._last_words = True
+        self.say(stdin)
+
+    def say(self, content: bytes) -> None:
+        """Write more to stdin, as fast as it is read; the pipe stays open."""
+        pipe = self.process.stdin
+        assert pipe is not None
+        if pipe.closed:
+            return
+        if not self._unwritten:
+            os.set_blocking(pipe.fileno(), False)
+            self._loop.add_writer(pipe.fileno(), self._writable, pipe.fileno())
+        self._unwritten += content
+
+    @property
+    def unsaid(self) -> int:
+        """Bytes for stdin that it has not taken yet."""
+        return len(self._unwritten)
 
     def kill(self) -> None:
         """End it now. Returns at once; `done` follows within the bounds."""
@@ -155,13 +176,16 @@ class Child:
     def _writable(self, fd: int) -> None:
         try:
             written = os.write(fd, self._unwritten[:READ_SIZE]) if self._unwritten else 0
-            self._unwritten = self._unwritten[written:]
+            del self._unwritten[:written]
         except BlockingIOError:
             return
         except BrokenPipeError:  # it does not want the rest, which is its right
-            self._unwritten = b""
-        if not self._unwritten:
+            self._last_words = True
+            self._unwritten.clear()
+        if not self._unwritten and self._last_words:
             self._close_stdin()
+        elif not self._unwritten:
+            self._loop.remove_writer(fd)
 
     def _close_stdin(self) -> None:
         if self.process.stdin is not None and not self.process.stdin.closed:

@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from codewhale.domain.errors import ToolError
 from codewhale.workspace.capture import Capture, Captured
-from codewhale.workspace.child import Child, Stream
+from codewhale.workspace.child import Child, Sink, Stream
+from codewhale.workspace.converse import Conversation, Heard
 from codewhale.workspace.environ import child_environment
 from codewhale.workspace.guard import GUARD, MARK
 
@@ -85,7 +87,7 @@ class Processes:
         """
         begun = time.monotonic()
         out, err = (Capture(command.head_bytes, command.tail_bytes) for _ in range(2))
-        child = self._start(command, out, err, on_output)
+        child = self._start(command, Stream(out, on_output), Stream(err, on_output))
         timed_out = False
         try:
             async with asyncio.timeout(command.timeout):
@@ -108,11 +110,20 @@ class Processes:
             timed_out=timed_out,
         )
 
+    def converse(self, command: Command, on_output: Callable[[bytes], None]) -> Conversation:
+        """Start a program that is talked to while it runs; `stdin` of the command is said first, `timeout` does not count.
+
+        `on_output` gets the bytes of stdout as they come, an empty piece at their end; it must not raise or block. Of
+        stderr head and tail are kept. Whoever started it must `end` it. Raises `ToolError` when it cannot be started."""
+        err = Capture(command.head_bytes, command.tail_bytes)
+        talking = command if command.stdin is not None else replace(command, stdin=b"")
+        return Conversation(self._start(talking, Heard(on_output), Stream(err, None), talk=True), err)
+
     def close(self) -> None:
         """Give up what is kept between commands. Call it when none is running."""
         GUARD.close()
 
-    def _start(self, command: Command, out: Capture, err: Capture, on_output: Callable[[str], None] | None) -> Child:
+    def _start(self, command: Command, out: Sink, err: Sink, *, talk: bool = False) -> Child:
         mark = GUARD.mark()
         try:
             process = subprocess.Popen(
@@ -128,13 +139,10 @@ class Processes:
         except (OSError, ValueError) as error:
             raise ToolError(_start_problem(command, error)) from error
         GUARD.started(process.pid)
-        streams: dict[int, Stream] = {}
-        for pipe, capture in ((process.stdout, out), (process.stderr, err)):
-            if pipe is not None:
-                streams[pipe.fileno()] = Stream(capture, on_output)
-        child = Child(process, mark, streams)
+        pipes = ((process.stdout, out), (process.stderr, err))
+        child = Child(process, mark, {pipe.fileno(): sink for pipe, sink in pipes if pipe is not None})
         if command.stdin is not None:
-            child.feed(command.stdin)
+            (child.say if talk else child.feed)(command.stdin)
         return child
 
 
