@@ -71,6 +71,11 @@ class Processes:
         """The home directory of the children; None when they have none."""
         return self._environ.get("HOME")
 
+    @property
+    def search_path(self) -> str:
+        """The children's PATH."""
+        return self._environ["PATH"]
+
     def find(self, program: str) -> str | None:
         """The absolute path of a program in the children's PATH."""
         for folder in self._environ["PATH"].split(os.pathsep):
