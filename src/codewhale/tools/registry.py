@@ -1,7 +1,7 @@
 """Every tool there is, in the order in which the model is offered them. A tool's module is imported when it is first called.
 
 What the model is shown of them is in `specs.json`, which `./run reference` writes from the modules: a turn that calls no
-tool loads none.
+tool loads none. The essential ones are in the first request of a thread; the others are found with `tool_search`.
 
 Names are exact: a call of anything else is an error that says what was probably meant, never a guess that runs.
 """
@@ -22,24 +22,29 @@ from codewhale.tools.tool import Tool
 
 
 class Entry(Struct, frozen=True):
-    """Where the tool is defined (`TOOLS` of a module of this package) and what kind of item a call of it is."""
+    """Where the tool is defined (`TOOLS` of a module of this package) and what kind of item a call of it is. `plan` False:
+    plan mode has it not, though its kind would be let in. Of the programs in `needs` one must be there."""
 
     module: str
     kind: ItemKind = "tool_call"
+    essential: bool = False
+    plan: bool = True
+    needs: tuple[str, ...] = ()
 
 
 ENTRIES: dict[str, Entry] = {
-    "read_file": Entry("read_file"),
-    "list_dir": Entry("list_dir"),
-    "grep_files": Entry("grep_files"),
-    "file_search": Entry("file_search"),
-    "edit_file": Entry("edit_file", "file_change"),
-    "write_file": Entry("write_file", "file_change"),
-    "apply_patch": Entry("apply_patch", "file_change"),
-    "exec_shell": Entry("exec_shell", "command_execution"),
-    "update_plan": Entry("update_plan"),
-    "checklist_write": Entry("checklist_write"),
-    "request_user_input": Entry("request_user_input"),
+    "read_file": Entry("read_file", essential=True),
+    "list_dir": Entry("list_dir", essential=True),
+    "grep_files": Entry("grep_files", essential=True),
+    "file_search": Entry("file_search", essential=True),
+    "edit_file": Entry("edit_file", "file_change", essential=True),
+    "write_file": Entry("write_file", "file_change", essential=True),
+    "apply_patch": Entry("apply_patch", "file_change", essential=True),
+    "exec_shell": Entry("exec_shell", "command_execution", essential=True),
+    "update_plan": Entry("update_plan", essential=True),
+    "checklist_write": Entry("checklist_write", essential=True),
+    "request_user_input": Entry("request_user_input", essential=True),
+    "tool_search": Entry("tool_search", essential=True),
 }
 
 
@@ -47,12 +52,18 @@ SPECS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "specs.json")
 
 
 def offered(mode: Mode, *, allow_shell: bool) -> tuple[ToolSpec, ...]:
-    """The tools of a turn, always in the same order. Plan mode has none that writes or executes."""
-    shell = mode == "yolo" or (allow_shell and mode != "plan")
-    hidden: set[ItemKind] = set() if shell else {"command_execution"}
-    if mode == "plan":
-        hidden.add("file_change")
-    return tuple(spec for spec in _specs() if ENTRIES[spec.name].kind not in hidden)
+    """All tools that a turn may call, found or not, always in the same order."""
+    return tuple(spec for spec in _specs().values() if barred(spec.name, mode, allow_shell=allow_shell) is None)
+
+
+def barred(name: str, mode: Mode, *, allow_shell: bool) -> str | None:
+    """Why a turn in this mode has not the tool, in words that fit after "unavailable because"; None when it has."""
+    entry = ENTRIES[name]
+    if mode == "plan" and (entry.kind != "tool_call" or not entry.plan):
+        return "this is plan mode, where nothing is changed and nothing is run"
+    if entry.kind == "command_execution" and not (allow_shell or mode == "yolo"):
+        return "the shell is switched off for this thread"
+    return None
 
 
 def find(name: str) -> Tool | None:
@@ -71,20 +82,31 @@ def item_kind(name: str) -> ItemKind:
     return entry.kind if entry is not None else "tool_call"
 
 
-def unknown_tool(name: str, offered_names: Sequence[str]) -> str:
-    """What the model is told when it calls something that it was not offered."""
-    shown = name if len(name) <= 64 else name[:61] + "..."
-    if name in ENTRIES:
-        return f"The tool {shown} is not available in this mode. Available: {', '.join(offered_names)}."
-    meant = nearest(name.strip().replace("-", "_").removesuffix("_tool"), offered_names)
+def spec_of(name: str) -> ToolSpec:
+    """What the model is shown of a tool that there is."""
+    return _specs()[name]
+
+
+def unknown_tool(name: str, shown: Sequence[str], callable_names: Sequence[str] = ()) -> str:
+    """What the model is told when it calls something that there is not. `shown` are in its request, `callable_names` are
+    all that it could call."""
+    if name.startswith("multi_tool_use"):
+        return (
+            "There is no tool that calls tools. Send the calls side by side in one answer instead: those that only read run "
+            "together."
+        )
+    told = name if len(name) <= 64 else name[:61] + "..."
+    meant = nearest(name.strip().replace("-", "_").removesuffix("_tool"), [*shown, *callable_names])
     hint = f" Did you mean {meant}?" if meant is not None else ""
-    return f"There is no tool {shown!r}.{hint} Available: {', '.join(offered_names)}."
+    more = " Others are found with tool_search." if "tool_search" in shown else ""
+    return f"There is no tool {told!r}.{hint} Available: {', '.join(shown)}.{more}"
 
 
 @cache
-def _specs() -> tuple[ToolSpec, ...]:
+def _specs() -> dict[str, ToolSpec]:
     with open(SPECS, "rb") as file:
-        return msgspec.json.decode(file.read(), type=tuple[ToolSpec, ...])
+        specs = msgspec.json.decode(file.read(), type=tuple[ToolSpec, ...])
+    return {spec.name: spec for spec in specs if spec.name in ENTRIES}
 
 
 @cache
