@@ -14,6 +14,7 @@ from codewhale.domain.errors import ToolError
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _MAX_RULES = 256 * 1024
+_SPECIAL = re.compile(r"[*?\[\\]")
 _ENDING = re.compile(r"\*\.[\w.]+")
 _CLASSES = {
     "alnum": "a-zA-Z0-9",
@@ -245,11 +246,13 @@ def _stars(body: str, at: int) -> tuple[int, str]:
     end = at
     while end < len(body) and body[end] == "*":
         end += 1
-    alone = end - at == 2 and (at == 0 or body[at - 1] == "/") and (end == len(body) or body[end] == "/")
-    if not alone or body == "**":
+    # git compares the plain beginning of a pattern apart, so stars right after it stand at a beginning for it
+    begins = at == 0 or body[at - 1] == "/" or not _SPECIAL.search(body, 0, at)
+    alone = end - at >= 2 and begins and (end == len(body) or body[end] == "/")
+    if not alone:
         return end, "[^/]*"
     if end == len(body):
-        return end, ".+"
+        return end, ".*" if at and body[at - 1] != "/" else ".+"
     return end + 1, "(?:.*/)?"
 
 
@@ -260,6 +263,7 @@ def _class(body: str, at: int) -> tuple[int, str]:
     at += negated
     out: list[str] = []
     first = True
+    low = ""
     while True:
         char = body[at : at + 1]
         if not char:
@@ -272,15 +276,26 @@ def _class(body: str, at: int) -> tuple[int, str]:
             if named is None:
                 raise ValueError(body)
             out.append(named)
-            at = end + 2
+            at, low = end + 2, ""
             continue
-        if char == "\\":
-            at += 1
-            char = body[at : at + 1]
-            if not char:
-                raise ValueError(body)
-            out.append(re.escape(char))
-        else:
-            out.append(char if char == "-" else re.escape(char))
-        at += 1
+        if char == "-" and low and body[at + 1 : at + 2] not in {"", "]"}:
+            at, high = _member(body, at + 1)
+            out += (
+                [f"{re.escape(low)}-{re.escape(high)}"] if low <= high else []
+            )  # one the wrong way round holds nothing
+            low = ""
+            continue
+        at, low = _member(body, at)
+        out.append(re.escape(low))
+    if not out:
+        return at + 1, "[^/]" if negated else "(?!)"
     return at + 1, f"(?!/)[{'^' if negated else ''}{''.join(out)}]"
+
+
+def _member(body: str, at: int) -> tuple[int, str]:
+    """One character of a bracket expression, escaped or not, and where the next one is."""
+    if body[at] == "\\":
+        at += 1
+    if at == len(body):
+        raise ValueError(body)
+    return at + 1, body[at]
