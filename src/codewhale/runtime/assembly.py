@@ -12,10 +12,11 @@ from codewhale.engine.ports import Ports
 from codewhale.llm.guard import GuardedProvider, Limits
 from codewhale.llm.pricing import route_rate
 from codewhale.llm.route import Route
-from codewhale.policy.redact import Redactor
+from codewhale.policy.redaction.redactor import Redactor
 from codewhale.runtime.group import task_group
 from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.runtime import Runtime
+from codewhale.runtime.standing import Standing
 from codewhale.runtime.surroundings import surroundings_of
 from codewhale.runtime.threads import Defaults
 from codewhale.store.sqlite import SqliteStore
@@ -41,7 +42,12 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
             runtime = Runtime(
                 Ports(store=store, clock=clock, ids=RandomIds()),
                 defaults_of(settings),
-                Outside(models=models.of, processes=processes, surroundings=surroundings_of(settings)),
+                Outside(
+                    models=models.of,
+                    processes=processes,
+                    surroundings=surroundings_of(settings),
+                    standing=Standing(unconfined=True),
+                ),
                 group,
             )
             await runtime.recover()

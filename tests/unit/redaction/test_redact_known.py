@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codewhale.policy.redact import Redactor
+from codewhale.policy.redaction.redactor import Redactor
 
 SECRET = 'sk-Ä"7/+=\\ z😀9'
 PLAIN = "sk-0123456789abcdef"
@@ -36,7 +36,7 @@ def test_a_secret_goes_in_every_form(secret: str, form: str, padding: int) -> No
     written = FORMS[form](secret)
     content = f"{'.' * padding} before {written} after".encode()
     redacted = Redactor([secret])(content)
-    assert b"[redacted]" in redacted
+    assert b"[redacted:known-secret]" in redacted
     assert redacted.startswith(content[: padding + 8])
     assert redacted.endswith(b" after")
     assert secret.encode() not in redacted
@@ -47,8 +47,8 @@ def test_json_stays_json_and_loses_the_secret(secret: str, around: str) -> None:
     inner = msgspec.json.encode([around + secret]).decode()
     content = msgspec.json.encode({"text": around + secret + around, "inner": inner, "number": 1234567890})
     redacted = msgspec.json.decode(Redactor([secret])(content))
-    assert secret.strip() not in redacted["text"].replace("[redacted]", "\0")
-    assert secret.strip() not in msgspec.json.decode(redacted["inner"])[0].replace("[redacted]", "\0")
+    assert secret.strip() not in redacted["text"].replace("[redacted:known-secret]", "\0")
+    assert secret.strip() not in msgspec.json.decode(redacted["inner"])[0].replace("[redacted:known-secret]", "\0")
 
 
 @pytest.mark.parametrize("secret", ["12345678", "namesecret", '","n":1}xx', "\\" * 9, '{"text":"', "u0041u0041"])
@@ -69,4 +69,4 @@ def test_too_short_is_no_secret() -> None:
 
 
 def test_the_longer_secret_wins() -> None:
-    assert Redactor(["abcdefgh", "abcdefghijkl"])(b"abcdefghijkl") == b"[redacted]"
+    assert Redactor(["abcdefgh", "abcdefghijkl"])(b"abcdefghijkl") == b"[redacted:known-secret]"
