@@ -20,3 +20,13 @@ class LspSettings(Struct, frozen=True, kw_only=True):
     include_warnings: bool = False
     servers: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     custom: dict[str, OwnServer] = field(default_factory=dict[str, OwnServer])
+
+
+EXTENSIONS = frozenset(
+    {
+        *(".py", ".pyi", ".pyw", ".go", ".rs"),
+        *(".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs", ".jsx"),
+        *(".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".ipp"),
+    }
+)
+"""The ends of the names of files that a built-in server could know."""

@@ -110,6 +110,13 @@ class TurnRecorder:
         steered = e.TurnSteered(thread_id=self._turn.thread_id, turn_id=self._turn.id, input=text)
         return item, self.append_all([(steered, item.id), (e.ItemCompleted(item=item), item.id)])
 
+    def told(self, text: str, source: str) -> Item:
+        """Record something that the model is told by `source`, a part of the runtime, as if a person had said it."""
+        item = replace(self.user_item(text, step=self.step), metadata={"source": source})
+        self._item_ids.append(item.id)
+        self.append(e.ItemCompleted(item=item), item_id=item.id)
+        return item
+
     def user_item(self, text: str, *, step: int) -> Item:
         """A user message, born finished."""
         now = self.ports.clock.now()
