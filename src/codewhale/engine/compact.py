@@ -56,7 +56,7 @@ async def _summary(recorder: TurnRecorder, setup: TurnSetup, messages: Sequence[
         model=setup.model,
         system=setup.system,
         messages=(*fitting(messages, room), UserMessage(text=asked)),
-        tools=setup.tools,
+        tools=setup.tools_now,
         max_output_tokens=setup.max_output_tokens,
         effort=setup.effort,
     )

@@ -21,13 +21,16 @@ from codewhale.engine.planning import CallRoom
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.step import Caller, StepResult, run_step
 from codewhale.store.port import Ticket
+from codewhale.tools.activation import Activation
 
 
 class Conversation(Struct, kw_only=True):
-    """A thread's messages as the model has seen them, growing at the end, and the call ids that are taken."""
+    """A thread's messages as the model has seen them, growing at the end, the call ids that are taken, and the tools that
+    were found."""
 
     messages: list[Message]
     call_ids: set[str]
+    active: Activation
 
 
 class Steers(Struct, kw_only=True):
@@ -38,7 +41,7 @@ class Steers(Struct, kw_only=True):
 
 
 class TurnSetup(Struct, frozen=True, kw_only=True):
-    """Everything a turn is run with; fixed for its length."""
+    """Everything a turn is run with; fixed for its length, but for the tools that are found in it."""
 
     caller: Caller
     model: str
@@ -48,6 +51,11 @@ class TurnSetup(Struct, frozen=True, kw_only=True):
     policies: tuple[LoopPolicy, ...]
     max_output_tokens: int | None = None
     effort: Effort | None = None
+
+    @property
+    def tools_now(self) -> tuple[ToolSpec, ...]:
+        """What a request made now carries: those it began with, then what was found."""
+        return (*self.tools, *self.room.catalogue.tail)
 
 
 Prepare = Callable[[], Awaitable[tuple[TurnSetup, Conversation]]]
@@ -124,6 +132,8 @@ async def _steps(recorder: TurnRecorder, setup: TurnSetup, conversation: Convers
         calls = _unique(result.calls, conversation.call_ids)
         items = await run_calls(recorder, setup.room, calls)
         conversation.messages += step_messages([*result.items, *items])
+        for item in items:
+            conversation.active.see(item)
         if not calls and not steers.items:
             steers.closed = True
             _judge(recorder, result)
@@ -142,7 +152,7 @@ def _request(setup: TurnSetup, conversation: Conversation) -> ModelRequest:
         model=setup.model,
         system=setup.system,
         messages=tuple(conversation.messages),
-        tools=setup.tools,
+        tools=setup.tools_now,
         max_output_tokens=setup.max_output_tokens,
         effort=setup.effort,
     )

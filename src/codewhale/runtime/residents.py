@@ -17,6 +17,7 @@ from codewhale.engine.turn import Conversation, Steers
 from codewhale.engine.watch import Watches
 from codewhale.policy.decide import Posture
 from codewhale.store.port import Store, Ticket
+from codewhale.tools.activation import Activation
 
 CAPACITY = 8
 
@@ -89,5 +90,5 @@ async def conversation_of(resident: Resident, store: Store, *, before: str) -> C
             resident.settled = None
         items = [item for item in store.items(resident.thread.id) if item.turn_id != before]
         taken = {item.call.id for item in items if item.call is not None}
-        resident.conversation = Conversation(messages=messages(items), call_ids=taken)
+        resident.conversation = Conversation(messages=messages(items), call_ids=taken, active=Activation(items))
     return resident.conversation

@@ -10,7 +10,8 @@ from codewhale.domain.text import is_whole, whole_fields
 
 
 class Defaults(Struct, frozen=True, kw_only=True):
-    """What a new thread, turn or task gets where nothing was given; how many tasks run, and for how long."""
+    """What a new thread, turn or task gets where nothing was given; which tools every request has beside the essential ones;
+    how many tasks run, and for how long."""
 
     model: str
     workspace: str
@@ -20,6 +21,7 @@ class Defaults(Struct, frozen=True, kw_only=True):
     auto_approve: bool = False
     never_ask: bool = False
     max_steps: int = 100
+    always_load: tuple[str, ...] = ()
     tasks: TaskLimits = TaskLimits()
 
 
