@@ -54,10 +54,12 @@ HIDDEN_SYSTEM = ("/run", "/var/run")
 
 class Confinement(Struct, frozen=True, kw_only=True):
     """What holds for one program. All paths are absolute; `writable` counts with all beneath it but what is `protected`
-    (readable, also protected while missing); `hidden` cannot even be read. `proxy` is the socket for network "proxy"."""
+    (readable, also protected while missing); `visible` stays readable wherever it lies; `hidden` cannot even be read. `proxy`
+    is the socket for network "proxy"."""
 
     policy: Policy
     writable: tuple[str, ...] = ()
+    visible: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     network: Network = "off"
@@ -106,11 +108,11 @@ def confinement(policy: Policy, workspace: str, home: str | None, surface: Surfa
     if policy == "danger-full-access":
         return Confinement(policy=policy, writable=("/",), network="host")
     roots = _distinct((workspace, *surface.writable)) if policy != "read-only" else ()
-    covered = roots or (workspace,)
     return Confinement(
         policy=policy,
         writable=roots,
-        protected=_distinct(protected_in(covered)),
+        visible=() if roots else (workspace,),
+        protected=_distinct(protected_in(roots)),
         hidden=_distinct((*hidden_of(home), *surface.hidden)),
         network="host" if policy == "external-sandbox" else surface.network,
         proxy=surface.proxy,

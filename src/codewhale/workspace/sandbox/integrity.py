@@ -1,0 +1,91 @@
+"""What a program may have planted although it was confined: a look before, a look after, and the difference.
+
+No mount can hold a name whose parent may be renamed, and the reduced cage holds no name inside a writable folder. So what
+steers git, agents and editors is compared at the top of each writable folder and one level below. Bounded; reads no content:
+the time of change of an inode cannot be set by a program.
+"""
+
+import os
+import stat
+from collections.abc import Iterable
+
+from codewhale.domain.confinement import INSTRUCTIONS, STEERING
+from codewhale.workspace.sandbox.masks import is_mask
+
+MAX_LOOKS = 2000
+MAX_FOLDERS = 200
+MAX_REPORTED = 20
+_IN_GIT = ("config", "config.worktree", "commondir", "hooks", "modules", "info/attributes")
+_BARE = ("HEAD", "objects", "refs")
+
+Traits = tuple[int, int, int, int]
+Look = dict[str, Traits]
+
+
+def look(roots: Iterable[str]) -> Look:
+    """The traits of all that steers, by path."""
+    found: Look = {}
+    for root in roots:
+        _around(root, found)
+        for folder in _folders(root):
+            _around(folder, found)
+    return found
+
+
+def difference(before: Look, after: Look) -> list[str]:
+    """The paths that were made, changed or removed, at most 20."""
+    changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+    return changed[:MAX_REPORTED]
+
+
+def _folders(root: str) -> list[str]:
+    found: list[str] = []
+    try:
+        with os.scandir(root) as entries:
+            for entry in entries:
+                if entry.name not in STEERING and entry.is_dir(follow_symlinks=False):
+                    found.append(entry.path)
+                    if len(found) == MAX_FOLDERS:
+                        break
+    except OSError:
+        return found
+    return found
+
+
+def _around(folder: str, found: Look) -> None:
+    for name in (*STEERING, *INSTRUCTIONS):
+        path = os.path.join(folder, name)
+        if name == ".git":
+            _repository(path, found)
+        else:
+            _tree(path, found)
+    if all(os.path.lexists(os.path.join(folder, name)) for name in _BARE):
+        found[os.path.join(folder, "HEAD")] = (0, 0, 0, 0)
+
+
+def _repository(path: str, found: Look) -> None:
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return
+    if not stat.S_ISDIR(mode):
+        _tree(path, found)
+        return
+    for name in _IN_GIT:
+        _tree(os.path.join(path, name), found)
+
+
+def _tree(path: str, found: Look) -> None:
+    """The path itself and, of a folder, all beneath it, as far as the bound goes."""
+    waiting = [path]
+    while waiting and len(found) < MAX_LOOKS:
+        path = waiting.pop()
+        try:
+            seen = os.lstat(path)
+            if is_mask(path):
+                continue
+            inside = os.listdir(path) if stat.S_ISDIR(seen.st_mode) else []
+        except OSError:
+            continue
+        found[path] = (seen.st_ino, seen.st_mode, 0 if inside else seen.st_size, 0 if inside else seen.st_ctime_ns)
+        waiting += [os.path.join(path, name) for name in inside]
