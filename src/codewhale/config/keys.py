@@ -10,7 +10,10 @@ from typing import Annotated, Literal, cast, get_args
 import msgspec
 from msgspec import Meta, Struct, field
 
+from codewhale.config.audit import Audit
 from codewhale.config.layers import Layer, ProviderLayer
+from codewhale.config.lsp import LspKeys, lsp_settings
+from codewhale.config.redaction import Redaction
 from codewhale.config.settings import POLICIES, Problem, Retry, Secret
 from codewhale.domain.errors import ConfigError
 from codewhale.domain.messages import Effort
@@ -90,6 +93,8 @@ class FileKeys(Struct, frozen=True, kw_only=True):
     stream: StreamKeys = StreamKeys()
     runtime_api: RuntimeApiKeys = RuntimeApiKeys()
     tasks: TaskKeys = TaskKeys()
+    redaction: Redaction = Redaction()
+    audit: Audit = Audit()
 
 
 Table = dict[str, object]
@@ -98,6 +103,9 @@ _TABLES: dict[str, type[Struct]] = {
     "stream": StreamKeys,
     "runtime_api": RuntimeApiKeys,
     "tasks": TaskKeys,
+    "lsp": LspKeys,
+    "redaction": Redaction,
+    "audit": Audit,
 }
 
 
@@ -140,6 +148,9 @@ def _layer(keys: FileKeys, problems: tuple[Problem, ...]) -> Layer:
         wall_limit=keys.tasks.wall_limit,
         idle_limit=keys.tasks.idle_limit,
         cancel_grace=keys.tasks.cancel_grace,
+        lsp=lsp_settings(keys.lsp),
+        redaction=keys.redaction,
+        audit=keys.audit,
         allow_insecure_http=keys.allow_insecure_http,
         proxy=keys.proxy,
         ca_file=keys.ca_file,

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from codewhale.config.audit import Audit
+from codewhale.config.redaction import Redaction
 from codewhale.config.settings import ApprovalPolicy, Problem, Retry, Secret
+from codewhale.domain.language_servers import LspSettings
 from codewhale.domain.messages import Effort
 
 
@@ -48,6 +51,9 @@ class Layer(Struct, frozen=True, kw_only=True):
     wall_limit: float | None = None
     idle_limit: float | None = None
     cancel_grace: float | None = None
+    redaction: Redaction | None = None
+    audit: Audit | None = None
+    tool_audit_log: str | None = None
     allow_insecure_http: bool | None = None
     proxy: str | None = None
     no_proxy: tuple[str, ...] | None = None
@@ -55,6 +61,7 @@ class Layer(Struct, frozen=True, kw_only=True):
     skills_dir: str | None = None
     mcp_config: str | None = None
     workspace: str | None = None
+    lsp: LspSettings | None = None
     providers: dict[str, ProviderLayer] = field(default_factory=dict[str, ProviderLayer])
     problems: tuple[Problem, ...] = ()
 

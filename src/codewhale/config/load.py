@@ -7,8 +7,10 @@ import os
 
 from msgspec import Struct
 
+from codewhale.config.audit import Audit
 from codewhale.config.environment import environment, given
 from codewhale.config.layers import Layer, stacked
+from codewhale.config.redaction import Redaction
 from codewhale.config.routes import routes_of
 from codewhale.config.settings import (
     DEFAULT_CORS_ORIGINS,
@@ -20,6 +22,7 @@ from codewhale.config.settings import (
     Stream,
 )
 from codewhale.domain.errors import ConfigError
+from codewhale.domain.language_servers import LspSettings
 from codewhale.domain.tasks import TaskLimits
 
 
@@ -75,6 +78,10 @@ def load(overrides: Overrides | None = None, *, environ: dict[str, str] | None =
             token=all_of.runtime_token,
         ),
         tasks=_tasks(all_of),
+        lsp=all_of.lsp or LspSettings(),
+        redaction=all_of.redaction or Redaction(),
+        audit=_audit(path, all_of.audit),
+        tool_audit_log=all_of.tool_audit_log,
         allow_insecure_http=bool(all_of.allow_insecure_http),
         proxy=all_of.proxy,
         no_proxy=all_of.no_proxy or (),
@@ -160,6 +167,7 @@ def _environment_layer(env: dict[str, str]) -> Layer:
         no_proxy=tuple((_either(env, "NO_PROXY") or "").replace(",", " ").split()) or None,
         ca_file=given(env, "SSL_CERT_FILE"),
         workspace=given(env, "DEEPSEEK_WORKSPACE"),
+        tool_audit_log=_optional_path(given(env, "DEEPSEEK_TOOL_AUDIT_LOG")),
     )
 
 
@@ -226,6 +234,15 @@ def _tasks(layer: Layer) -> TaskLimits:
         idle=layer.idle_limit or plain.idle,
         grace=layer.cancel_grace or plain.grace,
     )
+
+
+def _audit(file: str, given: Audit | None) -> Audit:
+    audit = given or Audit()
+    return Audit(enabled=audit.enabled, path=_beside(file, audit.path), max_bytes=audit.max_bytes, keep=audit.keep)
+
+
+def _optional_path(path: str | None) -> str | None:
+    return _absolute(path) if path else None
 
 
 def _origins(*layers: Layer) -> tuple[str, ...]:

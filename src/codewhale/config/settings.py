@@ -8,6 +8,9 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from codewhale.config.audit import Audit
+from codewhale.config.redaction import Redaction
+from codewhale.domain.language_servers import LspSettings
 from codewhale.domain.messages import Effort
 from codewhale.domain.tasks import TaskLimits
 
@@ -129,6 +132,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     stream: Stream = Stream()
     runtime_api: RuntimeApi = RuntimeApi()
     tasks: TaskLimits = TaskLimits()
+    lsp: LspSettings = LspSettings()
+    redaction: Redaction = Redaction()
+    audit: Audit = Audit()
+    tool_audit_log: str | None = None
     allow_insecure_http: bool = False
     proxy: str | None = None
     no_proxy: tuple[str, ...] = ()
@@ -141,6 +148,21 @@ class Settings(Struct, frozen=True, kw_only=True):
     def skills_state(self) -> str:
         """The file that says which skills are switched off."""
         return os.path.join(self.home, "skills_state.toml")
+
+    @property
+    def audit_log(self) -> str:
+        """The file of the audit log."""
+        return self.audit.path or os.path.join(self.home, "audit.log")
+
+    @property
+    def trust_file(self) -> str:
+        """The file that says which parts of which workspaces may run, by their content."""
+        return os.path.join(self.home, "trust.json")
+
+    @property
+    def trusted_paths_file(self) -> str:
+        """The file that says which directories outside a workspace its threads may use."""
+        return os.path.join(self.home, "workspace-trust.json")
 
     @property
     def prices_dir(self) -> str:

@@ -13,13 +13,14 @@ from msgspec.structs import replace
 from codewhale.domain.errors import StoreError, ToolError
 from codewhale.domain.records import Item, ToolCall
 from codewhale.domain.requests import ClientCall, UserInput
+from codewhale.domain.tool_search import FindTools
 from codewhale.domain.tools import ToolOutput
 from codewhale.domain.wishes import Origin, R, Wish
 from codewhale.engine.client_tools import run_client_tool
-from codewhale.engine.gate import gate
+from codewhale.engine.gate import Cleared, gate, reopened
 from codewhale.engine.judging import stamped
 from codewhale.engine.outputs import bounded
-from codewhale.engine.planning import CallRoom, Planned, advised, plan
+from codewhale.engine.planning import CallRoom, Planned, advised, brought_in, plan
 from codewhale.engine.recorder import OpenItem, TurnRecorder
 from codewhale.engine.requests import question
 from codewhale.policy.decide import Posture, decide
@@ -62,9 +63,8 @@ async def _run_batch(recorder: TurnRecorder, room: CallRoom, batch: list[Planned
     opened = [_open(recorder, planned.call) for planned in batch]
     if len(batch) == 1:
         output = await _run(recorder, room, batch[0], opened[0])
-        return [
-            await _close(recorder, opened[0], stamped(output, batch[0].subject.judged if batch[0].subject else None))
-        ]
+        output = stamped(output, batch[0].subject.judged if batch[0].subject else None)
+        return [await _close(recorder, opened[0], brought_in(output, batch[0]))]
     outputs: dict[int, ToolOutput] = {}
 
     async def run(index: int) -> None:
@@ -73,11 +73,11 @@ async def _run_batch(recorder: TurnRecorder, room: CallRoom, batch: list[Planned
     async with asyncio.TaskGroup() as group:
         for index in range(len(batch)):
             group.create_task(run(index))
-    return [await _close(recorder, item, outputs[index]) for index, item in enumerate(opened)]
+    return [await _close(recorder, item, brought_in(outputs[at], batch[at])) for at, item in enumerate(opened)]
 
 
 async def _close(recorder: TurnRecorder, opened: OpenItem, output: ToolOutput) -> Item:
-    text, blob = await bounded(recorder.ports.store, output.text)
+    text, blob = await bounded(recorder.ports, output.text)
     metadata = {**(output.metadata or {}), "output": blob} if blob is not None else output.metadata
     if output.is_error:
         return opened.fail(text, metadata=metadata)
@@ -97,21 +97,26 @@ async def _run(recorder: TurnRecorder, room: CallRoom, planned: Planned, opened:
     if planned.problem is not None:
         return _error(planned.problem, "invalid_input")
     assert planned.subject is not None
-    refusal = await gate(recorder, room, planned, opened)
-    if refusal is not None:
-        return _error(refusal, "permission_denied")
+    cleared = await gate(recorder, room, planned, opened)
+    if not isinstance(cleared, Cleared):
+        return _error(cleared, "permission_denied")
     await room.watches.call_cleared(planned.subject)
-    output = await _work(recorder, room, planned, opened)
+    output = await _work(recorder, room, planned, opened, cleared)
     if context:
         output = replace(output, text=f"{output.text}\n{context}")
     return await room.watches.call_ended(planned.subject, output)
 
 
-async def _work(recorder: TurnRecorder, room: CallRoom, planned: Planned, opened: OpenItem) -> ToolOutput:
+async def _work(
+    recorder: TurnRecorder, room: CallRoom, planned: Planned, opened: OpenItem, cleared: Cleared
+) -> ToolOutput:
     assert planned.tool is not None
     assert planned.arguments is not None
     if not planned.tool.effects <= READ_ONLY and opened.started is not None:
         await opened.started
+    changed = reopened(recorder, room, planned, cleared)
+    if changed is not None:
+        return _error(changed, "permission_denied")
     origin = Origin(
         thread_id=recorder.turn.thread_id,
         turn_id=recorder.turn.id,
@@ -121,7 +126,11 @@ async def _work(recorder: TurnRecorder, room: CallRoom, planned: Planned, opened
     )
 
     async def ask(wish: Wish[R]) -> R:
+        if isinstance(wish, FindTools):
+            return cast("R", room.catalogue.search(wish))
         if not isinstance(wish, UserInput):
+            if opened.started is not None:
+                await opened.started  # whoever grants it reads the log: all before this call is in it
             return await room.grant(wish, origin)
         answers = await question(room.desk, opened, recorder, wish)
         if answers is None:

@@ -2,21 +2,23 @@
 
 import asyncio
 
-from codewhale.store.port import Store
+from codewhale.engine.ports import Ports
 
 INLINE_BYTES = 32 * 1024
 HEAD_BYTES = 22 * 1024
 TAIL_BYTES = 8 * 1024
 
 
-async def bounded(store: Store, text: str) -> tuple[str, dict[str, object] | None]:
-    """`text` when it is at most 32 KiB of UTF-8; else head, a line naming the blob, tail, and metadata about the blob."""
+async def bounded(ports: Ports, text: str) -> tuple[str, dict[str, object] | None]:
+    """`text` when it is at most 32 KiB of UTF-8; else head, a line naming the blob, tail, and metadata about the blob.
+    Secrets are taken out of long text before it is cut: of half a secret nobody could tell what it is."""
     if len(text) * 4 <= INLINE_BYTES:
         return text, None
+    text = await asyncio.to_thread(ports.redactor.text, text)
     content = text.encode("utf-8", "replace")
     if len(content) <= INLINE_BYTES:
         return text, None
-    digest = await asyncio.to_thread(store.put_blob, content)
+    digest = await asyncio.to_thread(ports.store.put_blob, content)
     omitted = len(content) - HEAD_BYTES - TAIL_BYTES
     head = content[:HEAD_BYTES].decode("utf-8", "ignore")
     tail = content[-TAIL_BYTES:].decode("utf-8", "ignore")

@@ -2,7 +2,8 @@
 
 Every method is synchronous, so an item can be closed wherever control leaves. Deltas are coalesced (30 ms or 1 KiB) and
 flushed before their item ends, so that the deltas of an item add up to its detail. Whatever is still open when the turn
-ends is closed by `finish`: nothing can stay open for ever.
+ends is closed by `finish`: nothing can stay open for ever. Items hold no secrets: what is said again to the model is what
+the log has.
 """
 
 import asyncio
@@ -107,7 +108,8 @@ class TurnRecorder:
         self._steers += 1
         item = self.user_item(text, step=self.step)
         self._item_ids.append(item.id)
-        steered = e.TurnSteered(thread_id=self._turn.thread_id, turn_id=self._turn.id, input=text)
+        said = item.detail or ""
+        steered = e.TurnSteered(thread_id=self._turn.thread_id, turn_id=self._turn.id, input=said)
         return item, self.append_all([(steered, item.id), (e.ItemCompleted(item=item), item.id)])
 
     def told(self, text: str, source: str) -> Item:
@@ -120,6 +122,7 @@ class TurnRecorder:
     def user_item(self, text: str, *, step: int) -> Item:
         """A user message, born finished."""
         now = self.ports.clock.now()
+        text = self.ports.redactor.text(text)
         return Item(
             schema_version=SCHEMA_VERSION,
             id=self.ports.ids.new("item"),
@@ -136,6 +139,8 @@ class TurnRecorder:
 
     def open_item(self, kind: ItemKind, *, call: ToolCall | None = None, auto: bool | None = None) -> "OpenItem":
         """Start an item of the present step. `auto` is said of compactions: did the runtime begin it by itself."""
+        if call is not None:
+            call = self._shown(call)
         item = Item(
             schema_version=SCHEMA_VERSION,
             id=self.ports.ids.new("item"),
@@ -157,6 +162,12 @@ class TurnRecorder:
         tool = None if call is None else e.ToolStart(id=call.id, name=call.name, input=_input(call.arguments))
         opened.started = self.append(e.ItemStarted(item=item, tool=tool, auto=auto), item_id=item.id)
         return opened
+
+    def _shown(self, call: ToolCall) -> ToolCall:
+        """The call as it may be kept; what runs is the call as it was asked for."""
+        clean = self.ports.redactor.text
+        name, arguments = clean(call.name), clean(call.arguments)
+        return call if (name, arguments) == (call.name, call.arguments) else replace(call, name=name, arguments=arguments)
 
     def note(self, text: str, *, kind: ItemKind = "status") -> None:
         """A status or error item, born finished."""
@@ -233,6 +244,7 @@ class OpenItem:
         self.running = False
         self._recorder = recorder
         self._pieces: list[str] = []
+        self._clean = recorder.ports.redactor.stream()
         self._unsent: list[str] = []
         self._unsent_chars = 0
         self._progress_left = PROGRESS_CHARS
@@ -241,7 +253,6 @@ class OpenItem:
 
     def delta(self, text: str) -> None:
         """More text of a message."""
-        self._pieces.append(text)
         self._queue(text)
 
     def progress(self, text: str) -> None:
@@ -255,7 +266,7 @@ class OpenItem:
 
     def complete(self, detail: str | None = None, *, metadata: dict[str, object] | None = None) -> Item:
         """The item ended well; `detail` defaults to the sum of the deltas."""
-        return self._end("completed", "".join(self._pieces) if detail is None else detail, metadata)
+        return self._end("completed", detail, metadata)
 
     def replaced(self, *, before: int, after: int) -> None:
         """What a compaction did: so many messages of the model's conversation became so many."""
@@ -268,7 +279,7 @@ class OpenItem:
     def interrupt(self, reason: str | None = None) -> Item:
         """The item was cut off: a message keeps what it had, a call says that its outcome is not known."""
         if self.item.call is None:
-            return self._end("interrupted", "".join(self._pieces), None)
+            return self._end("interrupted", None, None)
         return self._end("interrupted", cut_off(self.item, reason or "Interrupted.", ran=self.running), None)
 
     def drop(self) -> None:
@@ -295,19 +306,26 @@ class OpenItem:
             self._timer.cancel()
             self._timer = None
         if self._unsent and not self._ended:
+            text = self._clean.feed("".join(self._unsent))
+            self._unsent.clear()
+            self._unsent_chars = 0
+            self._send(text)
+
+    def _send(self, text: str) -> None:
+        if text:
             kind: DeltaKind = "tool_call"
             if self.item.kind in ("agent_message", "agent_reasoning"):
                 kind = "agent_message" if self.item.kind == "agent_message" else "agent_reasoning"
-            text = "".join(self._unsent)
-            self._unsent.clear()
-            self._unsent_chars = 0
+                self._pieces.append(text)
             self._recorder.append(e.ItemDelta(delta=text, kind=kind), item_id=self.item.id)
 
-    def _end(self, status: Status, detail: str, metadata: dict[str, object] | None) -> Item:
+    def _end(self, status: Status, detail: str | None, metadata: dict[str, object] | None) -> Item:
         if self._ended:
             return self.item
         self._flush()
+        self._send(self._clean.end())
         self._ended = True
+        detail = "".join(self._pieces) if detail is None else self._recorder.ports.redactor.text(detail)
         self.item = replace(
             self.item,
             status=status,

@@ -1,6 +1,6 @@
 """Puts a runtime together from settings: the store, recovery, models, and the task group that owns every turn."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from codewhale.config.environment import environment
@@ -12,9 +12,9 @@ from codewhale.engine.ports import Ports
 from codewhale.llm.guard import GuardedProvider, Limits
 from codewhale.llm.pricing import route_rate
 from codewhale.llm.route import Route
-from codewhale.policy.redaction.redactor import Redactor
 from codewhale.runtime.group import task_group
 from codewhale.runtime.outside import Model, Outside
+from codewhale.runtime.redaction import redactor_of
 from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.standing import Standing
 from codewhale.runtime.surroundings import surroundings_of
@@ -33,14 +33,15 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
 
     `what` tells other processes who owns the directory. Raises `StoreError` (another owner, newer schema, disk)."""
     clock = SystemClock()
-    store = SqliteStore.open(settings.runtime_dir, clock=clock, redact=Redactor(_secrets(settings)), what=what)
+    redactor = redactor_of(settings, environment())
+    store = SqliteStore.open(settings.runtime_dir, clock=clock, redact=redactor, what=what)
     models = Models(settings, clock)
     processes = Processes(environment())
     first = store.latest_seq
     try:
         async with task_group() as group:
             runtime = Runtime(
-                Ports(store=store, clock=clock, ids=RandomIds()),
+                Ports(store=store, clock=clock, ids=RandomIds(), redactor=redactor),
                 defaults_of(settings),
                 Outside(
                     models=models.of,
@@ -123,8 +124,3 @@ def _limits(settings: Settings) -> Limits:
         first_delay=retry.initial_delay,
         max_delay=retry.max_delay,
     )
-
-
-def _secrets(settings: Settings) -> Iterable[str]:
-    keys = [settings.route.api_key, settings.runtime_api.token, *(r.api_key for r in settings.routes.values())]
-    return [key.reveal() for key in keys if key is not None]

@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from codewhale.context.system import system_text
 from codewhale.domain.commands import TurnInput
-from codewhale.domain.messages import ToolSpec
 from codewhale.domain.records import Thread
 from codewhale.domain.requests import ClientTool
 from codewhale.engine.client_tools import named, spec_of
@@ -16,13 +15,15 @@ from codewhale.engine.planning import CallRoom, Grant
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.requests import RequestDesk
 from codewhale.engine.step import Caller
-from codewhale.engine.turn import TurnSetup
+from codewhale.engine.turn import Steers, TurnSetup
 from codewhale.engine.watch import Watches
 from codewhale.policy.decide import Posture
 from codewhale.policy.mode import parse_mode
 from codewhale.runtime.outside import Model, Outside, Seat
 from codewhale.runtime.threads import Defaults
-from codewhale.tools.registry import ENTRIES, offered
+from codewhale.tools.activation import Activation
+from codewhale.tools.catalogue import Allowed, Catalogue
+from codewhale.tools.registry import ENTRIES
 from codewhale.workspace.files import Files
 
 
@@ -36,19 +37,44 @@ class Stage(Struct, frozen=True, kw_only=True):
     group: asyncio.TaskGroup
 
 
-def turn_setup(
-    stage: Stage, recorder: TurnRecorder, thread: Thread, given: TurnInput, posture: Callable[[], Posture]
-) -> tuple[TurnSetup, Model]:
-    """The set-up of one turn and the model it calls. `posture` is asked anew for every call. Raises `ConfigError`."""
+class Sitting(Struct, frozen=True, kw_only=True):
+    """What one turn brings: its record, its thread, what was asked for it, how much is allowed (asked anew for every call),
+    input that comes meanwhile, and the tools that were found before it."""
+
+    recorder: TurnRecorder
+    thread: Thread
+    given: TurnInput
+    posture: Callable[[], Posture]
+    steers: Steers
+    active: Activation
+
+
+def turn_setup(stage: Stage, sitting: Sitting) -> tuple[TurnSetup, Model]:
+    """The set-up of one turn and the model it calls. Raises `ConfigError`."""
+    thread, given, steers = sitting.thread, sitting.given, sitting.steers
     model = stage.outside.models(given.model or thread.model, thread.model_provider)
-    own = _offered(posture())
     brought = named(given.dynamic_tools or (), ENTRIES)
+
+    def tell(text: str, source: str) -> None:
+        if not steers.closed:
+            steers.items.append(sitting.recorder.told(text, source))
+
+    seat = Seat(
+        recorder=sitting.recorder,
+        thread=thread,
+        posture=sitting.posture,
+        files=Files(thread.workspace),
+        processes=stage.outside.processes,
+        group=stage.group,
+        tell=tell,
+    )
+    catalogue = Catalogue(_allowed(stage, seat), sitting.active)
     setup = TurnSetup(
         caller=Caller(provider=model.provider, rate=model.rate),
         model=model.name,
-        system=system_text(thread),
-        tools=(*own, *(spec_of(name, tool) for name, tool in brought.items())),
-        room=_room(stage, recorder, thread, posture, brought),
+        system=seat.recorder.ports.redactor.text(system_text(thread)),
+        tools=(*catalogue.first, *(spec_of(name, tool) for name, tool in brought.items())),
+        room=_room(stage, seat, catalogue, brought),
         policies=(StepLimit(given.max_steps or stage.defaults.max_steps),),
         max_output_tokens=model.max_output_tokens,
         effort=model.effort,
@@ -56,22 +82,13 @@ def turn_setup(
     return setup, model
 
 
-def _room(
-    stage: Stage,
-    recorder: TurnRecorder,
-    thread: Thread,
-    posture: Callable[[], Posture],
-    brought: dict[str, ClientTool],
-) -> CallRoom:
-    files = Files(thread.workspace)
-    processes = stage.outside.processes
-    seat = Seat(recorder=recorder, thread=thread, posture=posture, files=files, processes=processes, group=stage.group)
+def _room(stage: Stage, seat: Seat, catalogue: Catalogue, brought: dict[str, ClientTool]) -> CallRoom:
     watches = (make(seat) for make in stage.outside.watchers)
     return CallRoom(
-        files=files,
-        processes=processes,
-        offered=frozenset(tool.name for tool in _offered(posture())),
-        posture=posture,
+        files=seat.files,
+        processes=seat.processes,
+        catalogue=catalogue,
+        posture=seat.posture,
         desk=stage.desk,
         client_tools=brought,
         grant=stage.grant,
@@ -79,8 +96,14 @@ def _room(
     )
 
 
-def _offered(posture: Posture) -> tuple[ToolSpec, ...]:
-    return offered(posture.mode, allow_shell=posture.allow_shell)
+def _allowed(stage: Stage, seat: Seat) -> Allowed:
+    posture = seat.posture()
+    return Allowed(
+        mode=posture.mode,
+        allow_shell=posture.allow_shell,
+        program=seat.processes.find,
+        always_load=stage.defaults.always_load,
+    )
 
 
 def posture_of(thread: Thread, given: TurnInput, *, never_ask: bool) -> Posture:

@@ -27,7 +27,7 @@ from codewhale.engine.turn import Conversation, TurnSetup, conclude, run_turn
 from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.residents import ActiveTurn, Resident, Residents, conversation_of
 from codewhale.runtime.threads import Defaults
-from codewhale.runtime.turn_setup import Stage, posture_of, turn_setup
+from codewhale.runtime.turn_setup import Sitting, Stage, posture_of, turn_setup
 from codewhale.store.port import Ticket
 from codewhale.tools.registry import ENTRIES
 
@@ -233,10 +233,10 @@ class Turns:
             if resident.ending is not None:
                 await asyncio.wait([resident.ending])
                 resident.ending = None
-            setup, _ = self._setup(resident, active, given)
-            active.watches = setup.room.watches
             conversation = await conversation_of(resident, self._ports.store, before=active.recorder.turn.id)
-            conversation.messages.append(UserMessage(text=given.prompt.strip()))
+            setup, _ = self._setup(resident, active, given, conversation)
+            active.watches = setup.room.watches
+            conversation.messages.append(UserMessage(text=self._ports.redactor.text(given.prompt.strip())))
             return setup, conversation
 
         return await run_turn(active.recorder, prepare, active.steers, lambda: active.reason)
@@ -245,13 +245,24 @@ class Turns:
         async def work() -> None:
             conversation = await conversation_of(resident, self._ports.store, before=active.recorder.turn.id)
             resident.conversation = None
-            setup, model = self._setup(resident, active, given)
+            setup, model = self._setup(resident, active, given, conversation)
             await compact(active.recorder, setup, conversation.messages, Focus(window=model.window, reason=reason))
 
         return await conclude(active.recorder, work, active.steers, lambda: active.reason)
 
-    def _setup(self, resident: Resident, active: ActiveTurn, given: TurnInput) -> tuple[TurnSetup, Model]:
-        return turn_setup(self._stage, active.recorder, resident.thread, given, lambda: active.posture)
+    def _setup(
+        self, resident: Resident, active: ActiveTurn, given: TurnInput, conversation: Conversation
+    ) -> tuple[TurnSetup, Model]:
+        workspace, standing = resident.thread.workspace, self._stage.outside.standing
+        sitting = Sitting(
+            recorder=active.recorder,
+            thread=resident.thread,
+            given=given,
+            posture=lambda: standing.applied(active.posture, workspace),
+            steers=active.steers,
+            active=conversation.active,
+        )
+        return turn_setup(self._stage, sitting)
 
     def _release(self, resident: Resident, active: ActiveTurn, ticket: Ticket | None) -> None:
         if active.ended:
