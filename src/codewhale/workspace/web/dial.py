@@ -71,6 +71,10 @@ class Dialer:
                 failures.append(f"{address}: {getattr(error, 'strerror', None) or error}")
         raise ToolError(f"No connection to {host.name}, port {port}: {'; '.join(failures)}.")
 
+    def to_configured(self) -> "Dialer":
+        """The same, for an address that the person wrote into the settings: it may be on this machine or its network."""
+        return Dialer(self._policy, audit=self._audit, resolve=self._resolve, problem=lambda _: None)
+
     def admit(self, host: Host, asked: Asked) -> None:
         """Returns when the policy lets this host be reached by this caller, else `ToolError`; either is written down."""
         verdict, rule = host_verdict(self._policy, host.name)

@@ -29,8 +29,9 @@ class Host(Struct, frozen=True):
         return place if port == default else f"{place}:{port}"
 
 
-def canonical_host(text: str) -> Host:
-    """The host that `text` means; IPv6 stands in brackets, as in a URL. `ToolError` when it may not or cannot be used."""
+def canonical_host(text: str, *, local: bool = False) -> Host:
+    """The host that `text` means; IPv6 stands in brackets, as in a URL. `ToolError` when it may not or cannot be used. `local`
+    is for hosts that the person configured: names of this machine may stand there."""
     if not text:
         raise refused("the host is missing")
     if text.startswith("[") or text.endswith("]"):
@@ -44,7 +45,7 @@ def canonical_host(text: str) -> Host:
         return Host(_ipv4(name), literal=True)
     if len(name) > MAX_NAME or not all(_LABEL.match(label) for label in name.split(".")):
         raise refused("it is not a valid host name")
-    if name == "localhost" or name.endswith(_LOCAL):
+    if not local and (name == "localhost" or name.endswith(_LOCAL)):
         raise refused(f"{name} is a name of this machine or its network", category="permission_denied")
     return Host(name, literal=False)
 

@@ -25,8 +25,9 @@ class WebUrl(Struct, frozen=True, kw_only=True):
         return f"{self.scheme}://{self.authority}{self.target}"
 
 
-def parse_web_url(text: str) -> WebUrl:
-    """`ToolError` when it is not an absolute http(s) URL, or one that could be read in two ways."""
+def parse_web_url(text: str, *, local: bool = False) -> WebUrl:
+    """`ToolError` when it is not an absolute http(s) URL, or one that could be read in two ways. `local`: see
+    `canonical_host`."""
     if len(text) > MAX_URL:
         raise refused(f"it is longer than {MAX_URL} characters")
     if not text.isprintable() or any(c.isspace() for c in text):
@@ -39,7 +40,7 @@ def parse_web_url(text: str) -> WebUrl:
         raise refused("it names a user, or hides its host behind an @")
     whole = rest.partition("#")[0]
     cut = min((at for at in (whole.find("/"), whole.find("?")) if at >= 0), default=len(whole))
-    host, port = _place(whole[:cut], PORTS[scheme])
+    host, port = _place(whole[:cut], PORTS[scheme], local=local)
     target = whole[cut:]
     return WebUrl(
         scheme=scheme, host=host, port=port, target=_quoted(target if target.startswith("/") else f"/{target}")
@@ -63,11 +64,11 @@ def port_number(text: str) -> int:
     return int(text)
 
 
-def _place(place: str, default: int) -> tuple[Host, int]:
+def _place(place: str, default: int, *, local: bool) -> tuple[Host, int]:
     cut = place.rfind(":")
     if cut < 0 or place.endswith("]"):
-        return canonical_host(place), default
-    return canonical_host(place[:cut]), port_number(place[cut + 1 :]) if place[cut + 1 :] else default
+        return canonical_host(place, local=local), default
+    return canonical_host(place[:cut], local=local), port_number(place[cut + 1 :]) if place[cut + 1 :] else default
 
 
 def _quoted(target: str) -> str:
