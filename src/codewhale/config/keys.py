@@ -93,6 +93,7 @@ class FileKeys(Struct, frozen=True, kw_only=True):
     stream: StreamKeys = StreamKeys()
     runtime_api: RuntimeApiKeys = RuntimeApiKeys()
     tasks: TaskKeys = TaskKeys()
+    lsp: LspKeys = LspKeys()
     redaction: Redaction = Redaction()
     audit: Audit = Audit()
 

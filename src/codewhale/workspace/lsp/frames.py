@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-MAX_FRAME = 16 * 1024 * 1024
+MAX_FRAME = 4 * 1024 * 1024
 MAX_HEADER = 4096
 _END = b"\r\n\r\n"
 
@@ -25,9 +25,9 @@ class Frames:
         while True:
             if self._wanted is None:
                 end = self._held.find(_END)
+                if (len(self._held) if end < 0 else end) > MAX_HEADER:
+                    raise BadFrame("it sent something that is not a message of the protocol")
                 if end < 0:
-                    if len(self._held) > MAX_HEADER:
-                        raise BadFrame("it sent something that is not a message of the protocol")
                     return
                 self._wanted = self._length(bytes(self._held[:end]))
                 del self._held[: end + len(_END)]

@@ -15,7 +15,7 @@ from codewhale.workspace.lsp.frames import BadFrame, Frames, framed
 from codewhale.workspace.lsp.wire import Envelope, decode_envelope, encode
 
 MAX_UNREAD = 8 * 1024 * 1024
-MAX_UNASKED = 64 * 1024 * 1024
+MAX_UNASKED = 16 * 1024 * 1024
 """Bytes that a server may send between two messages of ours."""
 
 _UNKNOWN_METHOD = -32601

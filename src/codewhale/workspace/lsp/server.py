@@ -46,12 +46,12 @@ class ServerPlan(Struct, frozen=True, kw_only=True):
 
 
 class LanguageServer:
-    """One server for one folder."""
+    """One server for one folder. It is `proved` when an edit was checked with it to the end."""
 
     def __init__(self, plan: ServerPlan, processes: Processes) -> None:
         """Starts it. Raises `ToolError` when it cannot be started."""
         self.plan = plan
-        self.answered = False
+        self.proved = False
         self._documents: OrderedDict[str, Document] = OrderedDict()
         self._peer = Peer(self._told, self._asked, self._changed)
         self._news = asyncio.Event()
@@ -136,7 +136,6 @@ class LanguageServer:
             if document.answer is None and self._quiet:
                 await self._ask(document)
             if document.answer is not None:
-                self.answered = True
                 return document.answer
             await news.wait()
 

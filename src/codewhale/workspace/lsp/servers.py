@@ -16,7 +16,7 @@ from codewhale.workspace.lsp.server import LanguageServer, ServerPlan
 from codewhale.workspace.processes import Processes
 
 MAX_STARTS = 3
-"""How often a server is started again without having answered in between."""
+"""How often a server is started in a row without having checked an edit to the end."""
 MAX_LIVING = 6
 IDLE_SECONDS = 600.0
 
@@ -121,7 +121,7 @@ class LanguageServers:
         why = slot.server.problem if slot.server is not None else None
         return _absent(
             slot,
-            f"The language server for {slot.known.language} was started {MAX_STARTS} times and gave no answer ({why}); "
+            f"The language server for {slot.known.language} was started {MAX_STARTS} times and checked nothing ({why}); "
             "it is left alone until codewhale is started again.",
         )
 
@@ -141,7 +141,7 @@ class LanguageServers:
             settings=_settings(slot.known, slot.root),
             tells_quiet=slot.known.tells_quiet,
         )
-        if slot.server is not None and slot.server.answered:
+        if slot.server is not None and slot.server.proved:
             slot.starts = 0
         slot.starts += 1
         self._make_room(slot)
@@ -183,7 +183,7 @@ def _absent(slot: _Slot, why: str) -> Absent:
 def _state(server: LanguageServer) -> str:
     if server.problem is not None:
         return f"ended: {server.problem}"
-    return "running" if server.answered else "starting"
+    return "running" if server.proved else "starting"
 
 
 def _settings(known: Known, root: str) -> dict[str, object]:
