@@ -72,6 +72,8 @@ def _what(name: str, payload: Fields) -> str:
         case ("item", _, _):
             item = payload["item"]
             return f"{item['kind']} {item['status']}: {_quoted(item['summary'])}"
+        case ("call", _, _):
+            return f"{payload['tool']}: {payload['verdict']} ({payload['rule']})"
         case ("approval", _, "required"):
             return f"{payload['tool_name']}: {_quoted(payload['description'])}"
         case ("approval", _, _):

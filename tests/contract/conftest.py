@@ -15,6 +15,7 @@ from codewhale.domain.ports import RandomIds
 from codewhale.engine.ports import Ports
 from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.runtime import Runtime
+from codewhale.runtime.standing import Standing
 from codewhale.runtime.surroundings import surroundings_of
 from codewhale.runtime.threads import Defaults
 from codewhale.store.sqlite import SqliteStore
@@ -137,6 +138,7 @@ def start(transport: str, tmp_path: Path) -> Start:
                     Outside(
                         models=lambda name, _: Model(provider=model, name=name),
                         processes=processes,
+                        standing=Standing(unconfined=True),
                         surroundings=surroundings_of(settings_in(tmp_path / "home", workspace)),
                     ),
                     group,

@@ -13,6 +13,7 @@ from codewhale.engine.ports import Ports
 from codewhale.runtime.group import task_group
 from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.runtime import Runtime
+from codewhale.runtime.standing import Standing
 from codewhale.runtime.threads import Defaults
 from codewhale.store.sqlite import SqliteStore
 from codewhale.testing.scripted_provider import ScriptedProvider
@@ -56,7 +57,12 @@ async def main(folder: str, began: float, *, stop: bool) -> None:
         runtime = Runtime(
             Ports(store=store, clock=clock, ids=RandomIds()),
             Defaults(model="scripted", workspace=folder),
-            Outside(models=lambda name, _: Model(provider=model, name=name), processes=processes, waiter=FastWaiter()),
+            Outside(
+                models=lambda name, _: Model(provider=model, name=name),
+                processes=processes,
+                waiter=FastWaiter(),
+                standing=Standing(unconfined=True),
+            ),
             group,
         )
         await runtime.recover()

@@ -10,9 +10,11 @@ import msgspec
 from msgspec import Struct
 
 from codewhale.domain.automations import Automation, AutomationChange, Occurrence
+from codewhale.domain.decisions import Ruling, Target
 from codewhale.domain.records import CoherenceState, DeltaKind, Item, Thread, Turn, Usage
 from codewhale.domain.requests import Answer, ApprovalDecision, ResultContent, UserInput
 from codewhale.domain.tasks import Task, TaskChange
+from codewhale.domain.tools import Effect, Verdict
 from codewhale.domain.usage import Charge
 
 
@@ -137,9 +139,33 @@ class ItemInterrupted(Struct, frozen=True, kw_only=True):
     item: Item
 
 
+class CallDecided(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The gate's decision on the call of this item (ours; the HTTP stream leaves it out), before anybody is asked or anything
+    runs: the verdict, the rule that gave it, and what every layer said. The rest is what the call was about, for looking at
+    it again: `command` is left out when it is longer than 4,096 characters, `targets` are at most 32; `confined_by` is what
+    would hold the program that it starts."""
+
+    WIRE: ClassVar[str] = "call.decided"
+    call_id: str
+    tool: str
+    verdict: Verdict
+    rule: str
+    reason: str
+    trail: tuple[Ruling, ...]
+    effects: tuple[Effect, ...]
+    workspace: str
+    command: str | None = None
+    cwd: str | None = None
+    targets: tuple[Target, ...] = ()
+    hosts: tuple[str, ...] = ()
+    confined_by: str | None = None
+
+
 class ApprovalRequired(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A call waits for a person. Open from this event on, so that the fastest answer finds it. `safety_level` is the verdict
-    on a shell command (`safe`, `ask`)."""
+    """A call waits for a person. Open from this event on, so that the fastest answer finds it. Why it is asked stands in
+    `matched_rule` and `reason`, what would confine it in `confined_by`, where its files really are in `targets`.
+    `safety_level` is the verdict on a shell command (`safe`, `ask`). `seal` is the digest of exactly this call, the only one
+    that an answer lets run."""
 
     WIRE: ClassVar[str] = "approval.required"
     id: str
@@ -150,8 +176,12 @@ class ApprovalRequired(Struct, frozen=True, kw_only=True, omit_defaults=True):
     input: object = None
     expires_at: str | None = None
     matched_rule: str | None = None
+    reason: str | None = None
+    confined_by: str | None = None
+    targets: tuple[str, ...] = ()
     safety_level: str | None = None
     safety_reason: str | None = None
+    seal: str | None = None
 
 
 class ApprovalDecided(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -314,6 +344,7 @@ Payload = (
     | ItemCompleted
     | ItemFailed
     | ItemInterrupted
+    | CallDecided
     | ApprovalRequired
     | ApprovalDecided
     | ApprovalTimeout
@@ -336,7 +367,7 @@ PAYLOADS: dict[str, type[Payload]] = {cls.WIRE: cls for cls in Payload.__args__}
 """Wire name to payload type, in the order of the union."""
 
 INTERNAL: frozenset[str] = frozenset(
-    {StepCompleted.WIRE, TaskUpdated.WIRE, AutomationUpdated.WIRE, OccurrenceUpdated.WIRE}
+    {CallDecided.WIRE, StepCompleted.WIRE, TaskUpdated.WIRE, AutomationUpdated.WIRE, OccurrenceUpdated.WIRE}
 )
 """Kept in the log, left out of the published stream."""
 

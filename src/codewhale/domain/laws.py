@@ -178,6 +178,9 @@ def _inside_turn(book: _Book, event: e.Event, payload: e.Payload, broken: _Repor
         case e.ItemDelta():
             if not book.items.get(event.item_id or "", False):
                 broken(f"delta for item {event.item_id}, which is not open")
+        case e.CallDecided():
+            if not book.items.get(event.item_id or "", False):
+                broken(f"decision on the call of item {event.item_id}, which is not open")
         case _:
             _request(book, payload, broken)
 

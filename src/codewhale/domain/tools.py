@@ -4,9 +4,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-Effect = Literal["read", "write", "execute", "network", "interact"]
+Effect = Literal["read", "write", "execute", "network", "interact", "record"]
 """`read` changes nothing, `write` changes workspace files, `execute` runs programs, `network` leaves the machine,
-`interact` needs a person."""
+`interact` needs a person, `record` changes what codewhale itself keeps and nothing else."""
 
 Verdict = Literal["allow", "ask", "deny"]
 
@@ -28,11 +28,3 @@ class Advice(Struct, frozen=True, kw_only=True):
     reason: str = ""
     arguments: str | None = None
     context: str | None = None
-
-
-class Decision(Struct, frozen=True, kw_only=True):
-    """May this call run: the verdict, the rule that gave it, and the reason in words."""
-
-    verdict: Verdict
-    rule: str
-    reason: str

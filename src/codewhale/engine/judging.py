@@ -1,31 +1,64 @@
-"""The verdict on the shell command of a call, before anybody is asked: what the gate and the person get to know of it.
+"""What a call would touch and do, found out before anybody is asked: the verdict on its shell command, its files, its hosts.
 
 The judge is imported with the first command: it brings a parser that most turns never need.
 """
 
+import os
+
 from msgspec import Struct
 from msgspec.structs import replace
 
+from codewhale.domain.decisions import Target, Touch
 from codewhale.domain.errors import ToolError
 from codewhale.domain.tools import ToolOutput
 from codewhale.policy.commands.verdict import Judgement, Place
+from codewhale.policy.planned import PlannedCall
 from codewhale.tools.tool import Tool
 from codewhale.workspace.files import Files
 from codewhale.workspace.processes import Processes
 
 
-def judged(tool: Tool, arguments: Struct, files: Files, processes: Processes) -> Judgement | None:
-    """The verdict on the command that the call would run; None for a tool that runs none."""
+def planned_call(tool: Tool, arguments: Struct, text: str, files: Files, processes: Processes) -> PlannedCall:
+    """The call as the gate looks at it; `text` is its arguments as the model wrote them."""
+    call = PlannedCall(
+        tool=tool.name,
+        effects=tool.effects,
+        default=tool.default,
+        description=tool.describe(arguments) if tool.describe is not None else tool.name,
+        arguments=text,
+        workspace=files.root,
+        home=processes.home,
+        targets=_targets(tool, arguments, files.root),
+    )
     if tool.command is None:
-        return None
+        return call
     from codewhale.policy.commands.judge import judge
+    from codewhale.policy.commands.parts import take_apart
 
-    text, cwd = tool.command(arguments)
+    command, cwd = tool.command(arguments)
     try:
         folder = files.directory(cwd or ".")
     except ToolError:  # the tool will say so itself; nothing runs there
         folder = files.root
-    return judge(text, Place(workspace=files.root, cwd=folder, home=processes.home))
+    place = Place(workspace=files.root, cwd=folder, home=processes.home)
+    shell, touched = take_apart(command, place)
+    return replace(call, judged=judge(command, place), command=shell, targets=(*call.targets, *touched))
+
+
+def _targets(tool: Tool, arguments: Struct, root: str) -> tuple[Target, ...]:
+    if tool.paths is None:
+        return ()
+    return tuple(target_of(touch, root) for touch in tool.paths(arguments))
+
+
+def target_of(touch: Touch, root: str) -> Target:
+    """The file that is named from `root`, and where it leads."""
+    path = os.path.normpath(os.path.join(root, touch.path))
+    try:
+        real = os.path.realpath(path)
+    except (OSError, ValueError):  # the tool will say so itself; it leads nowhere
+        real = path
+    return Target(given=touch.path, path=path, real=real, write=touch.write, beneath=touch.beneath)
 
 
 def stamped(output: ToolOutput, judgement: Judgement | None) -> ToolOutput:

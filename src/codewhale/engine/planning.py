@@ -9,13 +9,15 @@ from msgspec.structs import replace
 from codewhale.domain.errors import ToolError
 from codewhale.domain.records import ToolCall
 from codewhale.domain.requests import ClientCall, ClientTool
+from codewhale.domain.tools import ToolOutput
 from codewhale.domain.wishes import Origin, R, Wish
 from codewhale.engine.client_tools import arguments_of
-from codewhale.engine.judging import judged
+from codewhale.engine.judging import planned_call
 from codewhale.engine.requests import RequestDesk
 from codewhale.engine.watch import NOBODY, Watches
 from codewhale.policy.decide import PlannedCall, Posture
-from codewhale.tools.registry import find, unknown_tool
+from codewhale.tools.activation import ACTIVATED
+from codewhale.tools.catalogue import Catalogue
 from codewhale.tools.schema import parse_arguments
 from codewhale.tools.tool import Tool
 from codewhale.workspace.files import Files
@@ -35,11 +37,11 @@ async def grant_nothing(wish: Wish[R], origin: Origin) -> R:
 
 
 class CallRoom(Struct, frozen=True, kw_only=True):
-    """Where calls run: what they may touch, which tools were offered, and how much is allowed (asked anew per call)."""
+    """Where calls run: what they may touch, which tools there are, and how much is allowed (asked anew per call)."""
 
     files: Files
     processes: Processes
-    offered: frozenset[str]
+    catalogue: Catalogue
     posture: Callable[[], Posture]
     desk: RequestDesk
     client_tools: Mapping[str, ClientTool] = {}
@@ -56,15 +58,21 @@ class Planned(Struct, kw_only=True):
     subject: PlannedCall | None = None
     client: ClientCall | None = None
     problem: str | None = None
+    found: bool = False
+    """Whether it is a tool that the request did not carry: it does from the next step on."""
 
 
 def plan(call: ToolCall, room: CallRoom) -> Planned:
     if call.name in room.client_tools:
         return _plan_client(call, room.client_tools[call.name])
-    tool = find(call.name) if call.name in room.offered else None
+    tool = room.catalogue.tool(call.name)
     if tool is None:
-        return Planned(call=call, problem=unknown_tool(call.name, sorted(room.offered | room.client_tools.keys())))
-    return _plan_own(call, tool, room)
+        return Planned(call=call, problem=room.catalogue.refusal(call.name, tuple(room.client_tools)))
+    planned = _plan_own(call, tool, room)
+    planned.found = room.catalogue.hidden(call.name)
+    if planned.found and planned.problem is not None:
+        planned.problem += "\nIts schema is among your tools from now on. Call it again."
+    return planned
 
 
 def _plan_own(call: ToolCall, tool: Tool, room: CallRoom) -> Planned:
@@ -72,15 +80,7 @@ def _plan_own(call: ToolCall, tool: Tool, room: CallRoom) -> Planned:
         arguments = parse_arguments(tool, call.arguments)
     except ToolError as error:
         return Planned(call=call, tool=tool, problem=error.message)
-    described = tool.describe(arguments) if tool.describe is not None else tool.name
-    subject = PlannedCall(
-        tool=tool.name,
-        effects=tool.effects,
-        default=tool.default,
-        description=described,
-        arguments=call.arguments,
-        judged=judged(tool, arguments, room.files, room.processes),
-    )
+    subject = planned_call(tool, arguments, call.arguments, room.files, room.processes)
     return Planned(call=call, tool=tool, arguments=arguments, subject=subject)
 
 
@@ -90,6 +90,16 @@ def _plan_client(call: ToolCall, tool: ClientTool) -> Planned:
     except ToolError as error:
         return Planned(call=call, problem=error.message)
     return Planned(call=call, client=ClientCall(tool=tool.name, namespace=tool.namespace, arguments=arguments))
+
+
+def brought_in(output: ToolOutput, planned: Planned) -> ToolOutput:
+    """The output of a call with, in its metadata, the tool that it brings into the requests from here on."""
+    if not planned.found:
+        return output
+    event: dict[str, object] = {ACTIVATED: [planned.call.name]}
+    if planned.problem is not None:
+        event |= {"event": "tool.schema_hydrated", "retry_required": True}
+    return replace(output, metadata={**(output.metadata or {}), **event})
 
 
 async def advised(room: CallRoom, planned: Planned) -> tuple[Planned, str]:

@@ -75,6 +75,7 @@ def defaults_of(settings: Settings) -> Defaults:
         auto_approve=settings.approval_policy == "auto",
         never_ask=settings.approval_policy == "never",
         max_steps=settings.max_steps,
+        always_load=settings.always_load,
         tasks=settings.tasks,
     )
 

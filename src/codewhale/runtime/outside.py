@@ -13,6 +13,7 @@ from codewhale.engine.step import no_rate
 from codewhale.engine.watch import TurnWatch
 from codewhale.llm.provider import Provider
 from codewhale.policy.decide import Posture
+from codewhale.runtime.standing import Standing
 from codewhale.runtime.surroundings import Surroundings
 from codewhale.work.port import TimeoutWaiter, Waiter
 from codewhale.workspace.files import Files
@@ -36,7 +37,8 @@ ModelSource = Callable[[str, str | None], Model]
 
 class Seat(Struct, frozen=True, kw_only=True):
     """Where a watch of one turn sits: the turn's record, its thread, what may be touched, and tasks that live no longer than
-    the runtime."""
+    the runtime. `tell(text, source)` is for the model: it reads the text before its next step, and has one more step if it
+    was done; after the turn's end it is dropped."""
 
     recorder: TurnRecorder
     thread: Thread
@@ -44,6 +46,7 @@ class Seat(Struct, frozen=True, kw_only=True):
     files: Files
     processes: Processes
     group: asyncio.TaskGroup
+    tell: Callable[[str, str], None]
 
 
 Watcher = Callable[[Seat], TurnWatch | None]
@@ -58,3 +61,4 @@ class Outside(Struct, frozen=True, kw_only=True):
     waiter: Waiter = TimeoutWaiter()
     surroundings: Surroundings | None = None
     watchers: tuple[Watcher, ...] = ()
+    standing: Standing = Standing()

@@ -1,6 +1,6 @@
 """Golden logs: a thread's events as stable lines of JSON, so that a whole turn can be compared and read.
 
-Timestamps and durations go, paths become names, ids are numbered by order of appearance, and adjacent deltas of one item
+Timestamps, durations and digests of paths go, paths become names, ids are numbered by order of appearance, and adjacent deltas of one item
 are merged (where the coalescer cut is not a promise).
 """
 
@@ -14,6 +14,7 @@ from codewhale.domain.events import Event, ItemDelta
 
 _TIMES = frozenset({"timestamp", "created_at", "updated_at", "started_at", "ended_at", "expires_at"})
 _SPANS = frozenset({"duration_ms"})
+_DIGESTS = frozenset({"seal"})
 _Text = Callable[[str], str]
 _ID = re.compile(r"\b(thr|turn|item)_[0-9a-f]{16,}\b")
 
@@ -74,7 +75,7 @@ def _continues(before: Event, event: Event) -> bool:
 def _clean(value: object, text: _Text) -> object:
     if isinstance(value, dict):
         entries: dict[str, object] = value  # pyright: ignore[reportUnknownVariableType]
-        return {key: 0 if key in _SPANS else _clean(entry, text) for key, entry in entries.items() if key not in _TIMES}
+        return {key: 0 if key in _SPANS else _clean(entry, text) for key, entry in entries.items() if key not in _TIMES | _DIGESTS}
     if isinstance(value, list):
         members: list[object] = value  # pyright: ignore[reportUnknownVariableType]
         return [_clean(entry, text) for entry in members]

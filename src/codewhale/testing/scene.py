@@ -19,6 +19,7 @@ from codewhale.engine.ports import Ports
 from codewhale.runtime.group import task_group
 from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.runtime import Runtime
+from codewhale.runtime.standing import Standing
 from codewhale.runtime.threads import Defaults
 from codewhale.store.sqlite import SqliteStore
 from codewhale.testing.clocks import ManualClock, SequentialIds
@@ -94,7 +95,10 @@ async def scene(
                 Ports(store=store, clock=clock, ids=SequentialIds()),
                 defaults or Defaults(model=MODEL, workspace=workspace, allow_shell=True),
                 Outside(
-                    models=lambda model, _: Model(provider=provider, name=model), processes=processes, waiter=waiter
+                    models=lambda model, _: Model(provider=provider, name=model),
+                    processes=processes,
+                    waiter=waiter,
+                    standing=Standing(unconfined=True),
                 ),
                 group,
             )

@@ -1,10 +1,12 @@
 """`apply_patch`: changes to several files that are all made or none."""
 
+from contextlib import suppress
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
+from codewhale.domain.decisions import Touch
 from codewhale.domain.errors import ToolError
 from codewhale.domain.tools import ToolOutput
 from codewhale.tools.tool import Tool, ToolContext
@@ -116,6 +118,14 @@ def _message(drafts: list[Draft]) -> str:
     return f"{said} {moved} hunk{'s' * (moved != 1)} stood at other lines than the patch says." if moved else said
 
 
+def _touched(args: ApplyPatch) -> list[Touch]:
+    names = [change.path for change in args.changes or ()]
+    with suppress(ToolError):  # a patch that cannot be read is refused when it runs
+        for patch in parse_patch(args.patch or "", args.path):
+            names += [name for name in (patch.old, patch.new) if name is not None]
+    return [Touch(path=name, write=True) for name in dict.fromkeys(names)]
+
+
 def _describe(args: ApplyPatch) -> str:
     if args.changes is not None:
         return "Write " + ", ".join(shown(change.path) for change in args.changes)
@@ -149,5 +159,6 @@ TOOLS = (
         default="ask",
         run=_run,
         describe=_describe,
+        paths=_touched,
     ),
 )

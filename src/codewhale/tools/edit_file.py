@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from codewhale.domain.decisions import Touch
 from codewhale.domain.tools import ToolOutput
 from codewhale.tools.tool import Tool, ToolContext
 from codewhale.workspace.beneath import shown
@@ -64,5 +65,6 @@ TOOLS = (
         default="ask",
         run=_run,
         describe=_describe,
+        paths=lambda args: [Touch(path=args.path, write=True)],
     ),
 )

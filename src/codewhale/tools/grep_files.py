@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from codewhale.domain.decisions import Touch
 from codewhale.domain.tools import ToolOutput
 from codewhale.tools.tool import Tool, ToolContext
 from codewhale.workspace.beneath import shown
@@ -58,6 +59,7 @@ TOOLS = (
         effects=frozenset({"read"}),
         default="allow",
         run=_run,
+        paths=lambda args: [Touch(path=args.path, beneath=True)],
         describe=lambda args: f"Search {shown(args.path)} for {shown(args.pattern)}",
     ),
 )

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from codewhale.domain.decisions import Touch
 from codewhale.domain.tools import ToolOutput
 from codewhale.tools.tool import Tool, ToolContext
 from codewhale.workspace.beneath import shown
@@ -57,6 +58,7 @@ TOOLS = (
         effects=frozenset({"read"}),
         default="allow",
         run=_run,
+        paths=lambda args: [Touch(path=args.path)],
         describe=lambda args: f"List {shown(args.path)}",
     ),
 )

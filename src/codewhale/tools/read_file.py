@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from codewhale.domain.decisions import Touch
 from codewhale.domain.tools import ToolOutput
 from codewhale.tools.tool import Tool, ToolContext
 from codewhale.workspace.beneath import shown
@@ -81,6 +82,7 @@ TOOLS = (
         effects=frozenset({"read"}),
         default="allow",
         run=_run,
+        paths=lambda args: [Touch(path=args.path)],
         describe=lambda args: f"Read {shown(args.path)}",
     ),
 )

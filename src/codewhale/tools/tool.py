@@ -4,11 +4,12 @@ One file per tool or tool family, each with `TOOLS = (...)`; `registry.py` lists
 argument type: field docs are `Annotated[..., Meta(description=...)]`. Unknown arguments are an error to the model.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
 from msgspec import Struct
 
+from codewhale.domain.decisions import Touch
 from codewhale.domain.tools import Effect, ToolOutput, Verdict
 from codewhale.domain.wishes import R, Wish
 from codewhale.workspace.files import Files
@@ -33,7 +34,8 @@ class ToolContext(Struct, frozen=True, kw_only=True):
 class Tool(Struct, frozen=True, kw_only=True):
     """A capability. `default` is the verdict where no rule says otherwise; `describe` makes the one line that a person
     sees in an approval. `arguments` must be a msgspec struct with `forbid_unknown_fields`. `command` gives the shell text that
-    a call would run and the folder it names, for the gate to judge; a tool that runs shell text must have it."""
+    a call would run and the folder it names, for the gate to judge; a tool that runs shell text must have it. `paths` gives
+    the files that a call names; a tool that takes paths must have it."""
 
     name: str
     description: str
@@ -43,3 +45,4 @@ class Tool(Struct, frozen=True, kw_only=True):
     run: Callable[[Any, ToolContext], Awaitable[ToolOutput]]
     describe: Callable[[Any], str] | None = None
     command: Callable[[Any], tuple[str, str | None]] | None = None
+    paths: Callable[[Any], Iterable[Touch]] | None = None

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from codewhale.domain.decisions import Touch
 from codewhale.domain.tools import ToolOutput
 from codewhale.tools.tool import Tool, ToolContext
 from codewhale.workspace.beneath import shown
@@ -58,6 +59,7 @@ TOOLS = (
         effects=frozenset({"write"}),
         default="ask",
         run=_run,
+        paths=lambda args: [Touch(path=args.path, write=True)],
         describe=lambda args: f"Write {shown(args.path)} ({len(args.content):,} characters)",
     ),
 )

@@ -16,6 +16,7 @@ from codewhale.engine.ports import Ports
 from codewhale.runtime.group import task_group
 from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.runtime import Runtime
+from codewhale.runtime.standing import Standing
 from codewhale.runtime.threads import Defaults
 from codewhale.store.check import check
 from codewhale.store.sqlite import SqliteStore
@@ -111,7 +112,10 @@ def works(tmp_path: Path) -> Open:
                     Ports(store=store, clock=clock, ids=RandomIds()),
                     Defaults(model="scripted", workspace=str(tmp_path)),
                     Outside(
-                        models=lambda name, _: Model(provider=model, name=name), processes=processes, waiter=waiter
+                        models=lambda name, _: Model(provider=model, name=name),
+                        processes=processes,
+                        waiter=waiter,
+                        standing=Standing(unconfined=True),
                     ),
                     group,
                 )

@@ -261,7 +261,7 @@ def secrets(act: Act, targets: Targets) -> Finding | None:
 
 def law(act: Act, targets: Targets) -> Finding | None:
     """Writing files that decide what runs: hooks, settings of agents and editors, login files, the system's."""
-    for path in (*act.writes, *_written(act.argv)):
+    for path in (*act.writes, *written(act.argv)):
         if (what := targets.law(path, act.folders)) is not None:
             return Finding("self", "protected", f"it writes {path}: {what}")
     if act.argv and base(act.argv[0]) == "git" and "config" in act.argv:
@@ -272,7 +272,7 @@ def law(act: Act, targets: Targets) -> Finding | None:
     return None
 
 
-def _written(argv: Sequence[str]) -> Iterator[str]:
+def written(argv: Sequence[str]) -> Iterator[str]:
     """The files that a command writes by its arguments."""
     if not argv:
         return

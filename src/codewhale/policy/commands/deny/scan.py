@@ -11,8 +11,9 @@ from msgspec import Struct, field
 from tree_sitter import Node
 
 from codewhale.policy.commands.deny.unwrap import base, inner_commands, inner_scripts, reads_program_from_input
-from codewhale.policy.commands.deny.words import UNKNOWN, ansi, substitutions, value, values
+from codewhale.policy.commands.deny.words import ansi, substitutions, value, values
 from codewhale.policy.commands.syntax import below, captures, parse, source
+from codewhale.policy.commands.unknown import UNKNOWN
 from codewhale.policy.commands.verdict import Place
 
 DEEPEST_SCRIPT = 6
@@ -53,10 +54,11 @@ class _Spot(Struct, frozen=True):
 
 
 class Scan:
-    """The acts of a text at `place`, in order; reading stops after a bounded number of steps."""
+    """The acts of a text at `place`, in order; reading stops after a bounded number of steps. `whole`: none was left out."""
 
     def __init__(self, place: Place) -> None:
         self.acts: list[Act] = []
+        self.whole = True
         self._known: dict[str, str] = {"PWD": place.cwd, "OLDPWD": UNKNOWN, "IFS": " "}
         if place.home:
             self._known["HOME"] = place.home
@@ -72,6 +74,7 @@ class Scan:
         if root.end_byte <= FULL_WALK or _brackets(text) > FULL_WALK // 10:
             self._walk([root])
             return
+        self.whole = False
         self._walk(_chosen(root, text.encode("utf-8", "surrogatepass")))
 
     def _walk(self, roots: Sequence[Node]) -> None:
@@ -80,6 +83,7 @@ class Scan:
             self._steps += 1
             node, spot = todo.pop()
             todo.extend(reversed(self._visit(node, spot)))
+        self.whole = self.whole and not todo
 
     def _visit(self, node: Node, spot: _Spot) -> list[tuple[Node, _Spot]]:
         match node.type:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
-from codewhale.policy.commands.deny.words import UNKNOWN
+from codewhale.policy.commands.unknown import UNKNOWN
 from codewhale.policy.commands.verdict import Place
 
 _SYSTEM = frozenset(

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from tree_sitter import Node
 
 from codewhale.policy.commands.syntax import source
+from codewhale.policy.commands.unknown import UNKNOWN
 
-UNKNOWN = "\ufffc"
-"""Stands in a value for what is only known when it runs."""
 MOST_CHOICES = 64
 
 _ESCAPES = {

@@ -1,0 +1,105 @@
+"""The verdict on a call and how it came about: what each layer of the gate said, strictest word wins.
+
+Two axes, never mixed: `Decision` says whether a call may run, a `Confinement` says what it may then touch.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from codewhale.domain.tools import Effect, Verdict
+
+Layer = Literal["posture", "admission", "hooks", "tool", "rules", "command", "law", "sandbox", "approval"]
+Says = Literal["allow", "clear", "ask", "review", "deny"]
+"""`allow`: needs no approval. `ask`: an ordinary question, which a `clear` of any layer takes away. `review`: a question that
+nothing but a person's answer takes away. `deny`: final."""
+
+
+class Ruling(Struct, frozen=True, kw_only=True):
+    """What one layer said, the rule it follows, and the reason in words."""
+
+    layer: Layer
+    says: Says
+    rule: str
+    reason: str
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """May this call run: the verdict, the rule that gave it, the reason in words, and what every layer said, in order.
+    With `read_only` it runs only in a sandbox in which nothing but its own scratch space can be written."""
+
+    verdict: Verdict
+    rule: str
+    reason: str
+    trail: tuple[Ruling, ...] = ()
+    read_only: bool = False
+
+
+class Touch(Struct, frozen=True, kw_only=True):
+    """A file that a call names: whether it is written, and whether all beneath it is read too."""
+
+    path: str
+    write: bool = False
+    beneath: bool = False
+
+
+class Target(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file that a call touches: as it was named, as an absolute path, and where that leads (links resolved)."""
+
+    given: str
+    path: str
+    real: str
+    write: bool = False
+    beneath: bool = False
+
+
+class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A decision of the past with what it was about: enough to say why, and to try another rule on it. `command` is left
+    out when it was longer than the log keeps."""
+
+    seq: int
+    timestamp: str
+    thread_id: str
+    turn_id: str
+    call_id: str
+    tool: str
+    effects: frozenset[Effect]
+    verdict: Verdict
+    rule: str
+    reason: str
+    trail: tuple[Ruling, ...]
+    workspace: str
+    command: str | None = None
+    cwd: str | None = None
+    targets: tuple[Target, ...] = ()
+    hosts: tuple[str, ...] = ()
+    confined_by: str | None = None
+    outcome: str | None = None
+
+
+def settle(trail: Sequence[Ruling]) -> Decision:
+    """The strictest word of the trail, named by the first layer that said it. Adding a word other than `clear` never
+    loosens the verdict; adding `clear` never undoes a `review` or a `deny`."""
+    first: dict[Says, Ruling] = {}
+    for ruling in trail:
+        first.setdefault(ruling.says, ruling)
+    said: tuple[Verdict, Ruling | None]
+    if "deny" in first:
+        said = "deny", first["deny"]
+    elif "review" in first:
+        said = "ask", first["review"]
+    elif "ask" in first and "clear" not in first:
+        said = "ask", first["ask"]
+    else:
+        said = "allow", first.get("clear") if "ask" in first else first.get("allow") or first.get("clear")
+    verdict, ruling = said
+    if ruling is None:  # nobody said anything: what no layer vouches for is asked
+        return Decision(verdict="ask", rule="unjudged", reason="nothing says that it may run", trail=tuple(trail))
+    return Decision(
+        verdict=verdict,
+        rule=ruling.rule,
+        reason=ruling.reason,
+        trail=tuple(trail),
+        read_only=verdict == "allow" and ruling.layer == "command",
+    )
