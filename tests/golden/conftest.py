@@ -34,7 +34,8 @@ def same_log(request: pytest.FixtureRequest) -> SameLog:
     update = bool(request.config.getoption("--update-golden"))
 
     def compare(stage: Scene, thread_id: str, case: str) -> None:
-        found = golden(stage.log(thread_id), {stage.workspace: "<workspace>"})
+        above = str(Path(stage.workspace).parent)
+        found = golden(stage.log(thread_id), {stage.workspace: "<workspace>", above: "<above>"})
         file = FOLDER / f"{case}.jsonl"
         if update:
             file.write_text(found)
