@@ -49,6 +49,7 @@ def settings_in(home: Path, workspace: Path) -> Settings:
         ),
         skills_dir=str(home / "skills"),
         mcp_config=str(home / "mcp.json"),
+        notes_path=str(home / "notes.txt"),
     )
 
 

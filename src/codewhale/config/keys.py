@@ -15,6 +15,7 @@ from codewhale.config.layers import Layer, ProviderLayer
 from codewhale.config.lsp import LspKeys, lsp_settings
 from codewhale.config.redaction import Redaction
 from codewhale.config.settings import POLICIES, Problem, Retry, Secret
+from codewhale.config.tools import ToolKeys, tool_problems
 from codewhale.domain.errors import ConfigError
 from codewhale.domain.messages import Effort
 from codewhale.domain.nearest import nearest
@@ -88,11 +89,13 @@ class FileKeys(Struct, frozen=True, kw_only=True):
     ca_file: Text | None = None
     skills_dir: Text | None = None
     mcp_config_path: Text | None = None
+    notes_path: Text | None = None
     providers: dict[str, ProviderKeys] = field(default_factory=dict[str, ProviderKeys])
     retry: RetryKeys = RetryKeys()
     stream: StreamKeys = StreamKeys()
     runtime_api: RuntimeApiKeys = RuntimeApiKeys()
     tasks: TaskKeys = TaskKeys()
+    tools: ToolKeys = ToolKeys()
     lsp: LspKeys = LspKeys()
     redaction: Redaction = Redaction()
     audit: Audit = Audit()
@@ -104,6 +107,7 @@ _TABLES: dict[str, type[Struct]] = {
     "stream": StreamKeys,
     "runtime_api": RuntimeApiKeys,
     "tasks": TaskKeys,
+    "tools": ToolKeys,
     "lsp": LspKeys,
     "redaction": Redaction,
     "audit": Audit,
@@ -126,7 +130,7 @@ def read(path: str, profile: str | None) -> Layer:
             f"{path} is not valid TOML: {e}", hint="correct that line, or name another file with --config"
         ) from e
     keys, problems = decode(table, path, profile)
-    return _layer(keys, problems)
+    return _layer(keys, (*problems, *tool_problems(keys.tools, path)))
 
 
 def _layer(keys: FileKeys, problems: tuple[Problem, ...]) -> Layer:
@@ -157,6 +161,8 @@ def _layer(keys: FileKeys, problems: tuple[Problem, ...]) -> Layer:
         ca_file=keys.ca_file,
         skills_dir=keys.skills_dir,
         mcp_config=keys.mcp_config_path,
+        notes_path=keys.notes_path,
+        always_load=keys.tools.always_load or None,
         providers={name: _provider(p) for name, p in keys.providers.items()},
         problems=problems,
     )

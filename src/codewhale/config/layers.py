@@ -14,6 +14,7 @@ from codewhale.config.redaction import Redaction
 from codewhale.config.settings import ApprovalPolicy, Problem, Retry, Secret
 from codewhale.domain.language_servers import LspSettings
 from codewhale.domain.messages import Effort
+from codewhale.domain.network import NetworkPolicy
 
 
 class ProviderLayer(Struct, frozen=True, kw_only=True):
@@ -60,8 +61,12 @@ class Layer(Struct, frozen=True, kw_only=True):
     ca_file: str | None = None
     skills_dir: str | None = None
     mcp_config: str | None = None
+    notes_path: str | None = None
+    always_load: tuple[str, ...] | None = None
     workspace: str | None = None
     lsp: LspSettings | None = None
+    network: NetworkPolicy | None = None
+    search: Search | None = None
     providers: dict[str, ProviderLayer] = field(default_factory=dict[str, ProviderLayer])
     problems: tuple[Problem, ...] = ()
 

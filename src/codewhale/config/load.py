@@ -88,6 +88,8 @@ def load(overrides: Overrides | None = None, *, environ: dict[str, str] | None =
         ca_file=_absolute(all_of.ca_file) if all_of.ca_file else None,
         skills_dir=_beside(path, all_of.skills_dir) or os.path.join(where.home, "skills"),
         mcp_config=_beside(path, all_of.mcp_config) or os.path.join(where.home, "mcp.json"),
+        notes_path=_beside(path, all_of.notes_path) or os.path.join(where.home, "notes.txt"),
+        always_load=all_of.always_load or (),
         problems=file.problems,
     )
 
@@ -109,6 +111,10 @@ def places(env: dict[str, str]) -> Places:
 
 def _absolute(path: str) -> str:
     return os.path.abspath(os.path.expanduser(path))
+
+
+def _absolute_or_none(path: str | None) -> str | None:
+    return _absolute(path) if path else None
 
 
 def _beside(file: str, path: str | None) -> str | None:
@@ -167,6 +173,7 @@ def _environment_layer(env: dict[str, str]) -> Layer:
         no_proxy=tuple((_either(env, "NO_PROXY") or "").replace(",", " ").split()) or None,
         ca_file=given(env, "SSL_CERT_FILE"),
         workspace=given(env, "DEEPSEEK_WORKSPACE"),
+        notes_path=_absolute_or_none(given(env, "DEEPSEEK_NOTES_PATH")),
         tool_audit_log=_optional_path(given(env, "DEEPSEEK_TOOL_AUDIT_LOG")),
     )
 

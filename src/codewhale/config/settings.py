@@ -12,6 +12,7 @@ from codewhale.config.audit import Audit
 from codewhale.config.redaction import Redaction
 from codewhale.domain.language_servers import LspSettings
 from codewhale.domain.messages import Effort
+from codewhale.domain.network import OPEN, NetworkPolicy
 from codewhale.domain.tasks import TaskLimits
 
 KeySource = Literal["env", "config", "missing"]
@@ -99,6 +100,14 @@ class RuntimeApi(Struct, frozen=True, kw_only=True):
     token: Secret | None = None
 
 
+class Search(Struct, frozen=True, kw_only=True):
+    """Who is asked to search the web: a service, its key, or the address of an instance of the person's own."""
+
+    provider: str = "duckduckgo"
+    api_key: Secret | None = None
+    url: str | None = None
+
+
 class Problem(Struct, frozen=True, kw_only=True):
     """Something in a settings file that was ignored: where, and what was probably meant."""
 
@@ -133,6 +142,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     runtime_api: RuntimeApi = RuntimeApi()
     tasks: TaskLimits = TaskLimits()
     lsp: LspSettings = LspSettings()
+    network: NetworkPolicy = OPEN
+    search: Search = Search()
     redaction: Redaction = Redaction()
     audit: Audit = Audit()
     tool_audit_log: str | None = None
@@ -142,6 +153,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     ca_file: str | None = None
     skills_dir: str
     mcp_config: str
+    notes_path: str
+    always_load: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     @property

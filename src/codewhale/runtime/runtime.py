@@ -23,6 +23,7 @@ from codewhale.domain.requests import Answer, ApprovalDecision, ClientToolResult
 from codewhale.domain.text import whole, whole_fields
 from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
 from codewhale.engine.ports import Ports
+from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.recover import closing_events
 from codewhale.runtime.copies import forked
 from codewhale.runtime.idempotency import Idempotency
@@ -103,6 +104,16 @@ class Runtime:
     def defaults(self) -> Defaults:
         """What new threads get."""
         return self._defaults
+
+    @property
+    def outside(self) -> Outside:
+        """What is reached beyond the log, for those who grant wishes."""
+        return self._outside
+
+    def recorder(self, thread_id: str) -> TurnRecorder | None:
+        """The record of the thread's turn under way."""
+        active = self._resident(thread_id).active
+        return None if active is None else active.recorder
 
     @property
     def store(self) -> Store:

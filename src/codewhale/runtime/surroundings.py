@@ -6,11 +6,12 @@ from codewhale.config.settings import Settings
 
 
 class Surroundings(Struct, frozen=True, kw_only=True):
-    """Where the person keeps skills and MCP servers, and the settings that name providers; None: there are none."""
+    """Where the person keeps skills, MCP servers and notes, and the settings that name providers; None: there are none."""
 
     skills_dir: str
     skills_state: str
     mcp_config: str
+    notes: str
     settings: Settings | None = None
 
 
@@ -20,5 +21,6 @@ def surroundings_of(settings: Settings) -> Surroundings:
         skills_dir=settings.skills_dir,
         skills_state=settings.skills_state,
         mcp_config=settings.mcp_config,
+        notes=settings.notes_path,
         settings=settings,
     )

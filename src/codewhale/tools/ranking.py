@@ -6,6 +6,7 @@ A word counts for more the fewer tools have it, and in a name for more than in a
 import re
 from collections.abc import Sequence
 from math import log
+from typing import cast
 
 from msgspec import Struct
 
@@ -13,58 +14,9 @@ from codewhale.domain.messages import ToolSpec
 from codewhale.domain.tool_search import Match
 
 _WORD = re.compile(r"[a-z0-9]+")
-_IDLE = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "any",
-        "are",
-        "as",
-        "at",
-        "be",
-        "by",
-        "can",
-        "do",
-        "for",
-        "from",
-        "how",
-        "i",
-        "in",
-        "into",
-        "is",
-        "it",
-        "me",
-        "my",
-        "of",
-        "on",
-        "one",
-        "or",
-        "our",
-    ]
-) | frozenset(
-    [
-        "please",
-        "some",
-        "something",
-        "that",
-        "the",
-        "them",
-        "this",
-        "to",
-        "tool",
-        "tools",
-        "use",
-        "using",
-        "want",
-        "we",
-        "what",
-        "which",
-        "with",
-        "you",
-        "your",
-        "need",
-    ]
+_IDLE = (
+    "a an and any are as at be by can do for from how i in into is it me my of on one or our please some something that the "
+    "them this to tool tools use using want we what which with you your need"
 )
 _ENDINGS = ("ing", "ed", "es", "s", "e")
 _IN_NAME = 4.0
@@ -91,7 +43,7 @@ def ranked(query: str, specs: Sequence[ToolSpec], match: Match) -> list[ToolSpec
     names = set(query.lower().replace(",", " ").split())
     if match == "name":
         return [spec for spec in specs if spec.name in names]
-    wanted = _stems(query) - {_stem(word) for word in _IDLE}
+    wanted = _stems(query) - _stems(_IDLE)
     index = [_words(spec) for spec in specs]
     weights = {word: _rarity(word, index) for word in sorted(wanted)}
     scored: list[tuple[float, int]] = []
@@ -112,7 +64,7 @@ def _rarity(word: str, index: Sequence[_Words]) -> float:
 
 def _words(spec: ToolSpec) -> _Words:
     properties = spec.parameters.get("properties")
-    fields = " ".join(str(name) for name in properties) if isinstance(properties, dict) else ""
+    fields = " ".join(cast("dict[str, object]", properties)) if isinstance(properties, dict) else ""
     return _Words(name=_stems(spec.name), description=_stems(spec.description), fields=_stems(fields))
 
 

@@ -42,9 +42,15 @@ ENTRIES: dict[str, Entry] = {
     "apply_patch": Entry("apply_patch", "file_change", essential=True),
     "exec_shell": Entry("exec_shell", "command_execution", essential=True),
     "update_plan": Entry("update_plan", essential=True),
-    "checklist_write": Entry("checklist_write", essential=True),
+    "checklist_write": Entry("checklist", essential=True),
     "request_user_input": Entry("request_user_input", essential=True),
     "tool_search": Entry("tool_search", essential=True),
+    "checklist_add": Entry("checklist"),
+    "checklist_update": Entry("checklist"),
+    "checklist_list": Entry("checklist"),
+    "project_map": Entry("project_map"),
+    "validate_data": Entry("validate_data"),
+    "note": Entry("note", plan=False),
 }
 
 

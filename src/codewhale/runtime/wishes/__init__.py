@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
     Answer = Callable[[Any, Origin, Runtime], Awaitable[Any]]
 
-FAMILIES: dict[str, str] = {}
+FAMILIES: dict[str, str] = {
+    "CurrentChecklist": "checklist",
+    "AddNote": "notes",
+    "ReadOutput": "outputs",
+    "Notify": "notify",
+    "AskModel": "model",
+}
 """The name of a wish's type to the module of this package that answers it."""
 
 
