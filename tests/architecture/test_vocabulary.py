@@ -19,6 +19,7 @@ EVENTS = [
     "item.completed",
     "item.failed",
     "item.interrupted",
+    "call.decided",
     "approval.required",
     "approval.decided",
     "approval.timeout",
@@ -35,6 +36,7 @@ EVENTS = [
     "task.updated",
     "automation.updated",
     "occurrence.updated",
+    "snapshot.taken",
 ]
 
 
@@ -43,7 +45,8 @@ def test_the_events_are_the_documented_ones() -> None:
 
 
 def test_few_are_kept_from_the_published_stream() -> None:
-    assert {"step.completed", "task.updated", "automation.updated", "occurrence.updated"} == INTERNAL
+    ours = {"call.decided", "step.completed", "task.updated", "automation.updated", "occurrence.updated", "snapshot.taken"}
+    assert ours == INTERNAL
 
 
 def test_a_payload_is_named_after_its_event() -> None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from codewhale.domain.automations import Automation, AutomationChange, Occurrence
 from codewhale.domain.decisions import Ruling, Target
+from codewhale.domain.processes import Process
 from codewhale.domain.records import CoherenceState, DeltaKind, Item, Thread, Turn, Usage
 from codewhale.domain.requests import Answer, ApprovalDecision, ResultContent, UserInput
 from codewhale.domain.tasks import Task, TaskChange
@@ -330,6 +331,40 @@ class OccurrenceUpdated(Struct, frozen=True, kw_only=True):
     occurrence: Occurrence
 
 
+class SnapshotTaken(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The workspace's files were saved around a turn (ours; the HTTP stream leaves it out, and it may follow the end of its
+    turn). `missing` are the paths that the snapshot has not got."""
+
+    WIRE: ClassVar[str] = "snapshot.taken"
+    snapshot_id: str
+    label: str
+    turn_id: str
+    workspace: str
+    files: int
+    missing: tuple[str, ...] = ()
+
+
+class ProcessStarted(Struct, frozen=True, kw_only=True):
+    """A background process is about to begin (ours; the HTTP stream leaves the three of them out): durable before it does."""
+
+    WIRE: ClassVar[str] = "process.started"
+    process: Process
+
+
+class ProcessEnded(Struct, frozen=True, kw_only=True):
+    """A background process has ended: the record after it, once. It may come in any turn of its thread, or in none."""
+
+    WIRE: ClassVar[str] = "process.ended"
+    process: Process
+
+
+class ProcessTold(Struct, frozen=True, kw_only=True):
+    """The model has been told of the end, by the item recorded with this event or by a result: once."""
+
+    WIRE: ClassVar[str] = "process.told"
+    process_id: str
+
+
 Payload = (
     ThreadStarted
     | ThreadUpdated
@@ -361,13 +396,24 @@ Payload = (
     | TaskUpdated
     | AutomationUpdated
     | OccurrenceUpdated
+    | SnapshotTaken
+    | ProcessStarted
+    | ProcessEnded
+    | ProcessTold
 )
 
 PAYLOADS: dict[str, type[Payload]] = {cls.WIRE: cls for cls in Payload.__args__}
 """Wire name to payload type, in the order of the union."""
 
 INTERNAL: frozenset[str] = frozenset(
-    {CallDecided.WIRE, StepCompleted.WIRE, TaskUpdated.WIRE, AutomationUpdated.WIRE, OccurrenceUpdated.WIRE}
+    {
+        CallDecided.WIRE,
+        StepCompleted.WIRE,
+        TaskUpdated.WIRE,
+        AutomationUpdated.WIRE,
+        OccurrenceUpdated.WIRE,
+        SnapshotTaken.WIRE,
+    }
 )
 """Kept in the log, left out of the published stream."""
 

@@ -81,6 +81,7 @@ def _plan_own(call: ToolCall, tool: Tool, room: CallRoom) -> Planned:
     except ToolError as error:
         return Planned(call=call, tool=tool, problem=error.message)
     subject = planned_call(tool, arguments, call.arguments, room.files, room.processes)
+    subject = replace(subject, call_id=call.id)
     return Planned(call=call, tool=tool, arguments=arguments, subject=subject)
 
 

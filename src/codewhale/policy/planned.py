@@ -42,6 +42,7 @@ class PlannedCall(Struct, frozen=True, kw_only=True):
     targets: tuple[Target, ...] = ()
     hosts: tuple[str, ...] = ()
     environ: tuple[tuple[str, str], ...] = ()
+    call_id: str = ""
 
 
 def approval_key(call: PlannedCall) -> str | None:

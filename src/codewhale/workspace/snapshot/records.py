@@ -28,13 +28,16 @@ class Detail(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Note(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who a snapshot is of and why it was taken: `label` such as `pre-turn:3`; `at` in Unix seconds. `beside` are threads
-    that had a turn under way in the same workspace since the snapshot before."""
+    that had a turn under way in the same workspace meanwhile. `undone` and `redone` are the turns that the restore before
+    it took back, or brought back."""
 
     label: str
     at: float
     thread_id: str = ""
     turn_id: str = ""
     beside: tuple[str, ...] = ()
+    undone: tuple[str, ...] = ()
+    redone: tuple[str, ...] = ()
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
