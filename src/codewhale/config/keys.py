@@ -13,7 +13,9 @@ from msgspec import Meta, Struct, field
 from codewhale.config.audit import Audit
 from codewhale.config.layers import Layer, ProviderLayer
 from codewhale.config.lsp import LspKeys, lsp_settings
+from codewhale.config.network import NetworkKeys, network_policy
 from codewhale.config.redaction import Redaction
+from codewhale.config.search import SearchKeys, search_keys
 from codewhale.config.settings import POLICIES, Problem, Retry, Secret
 from codewhale.config.tools import ToolKeys, tool_problems
 from codewhale.domain.errors import ConfigError
@@ -97,6 +99,8 @@ class FileKeys(Struct, frozen=True, kw_only=True):
     tasks: TaskKeys = TaskKeys()
     tools: ToolKeys = ToolKeys()
     lsp: LspKeys = LspKeys()
+    network: NetworkKeys | None = None
+    search: SearchKeys | None = None
     redaction: Redaction = Redaction()
     audit: Audit = Audit()
 
@@ -109,6 +113,8 @@ _TABLES: dict[str, type[Struct]] = {
     "tasks": TaskKeys,
     "tools": ToolKeys,
     "lsp": LspKeys,
+    "network": NetworkKeys,
+    "search": SearchKeys,
     "redaction": Redaction,
     "audit": Audit,
 }
@@ -130,10 +136,10 @@ def read(path: str, profile: str | None) -> Layer:
             f"{path} is not valid TOML: {e}", hint="correct that line, or name another file with --config"
         ) from e
     keys, problems = decode(table, path, profile)
-    return _layer(keys, (*problems, *tool_problems(keys.tools, path)))
+    return _layer(keys, (*problems, *tool_problems(keys.tools, path)), path)
 
 
-def _layer(keys: FileKeys, problems: tuple[Problem, ...]) -> Layer:
+def _layer(keys: FileKeys, problems: tuple[Problem, ...], path: str) -> Layer:
     return Layer(
         provider=keys.provider,
         model=keys.model or keys.default_text_model,
@@ -154,6 +160,8 @@ def _layer(keys: FileKeys, problems: tuple[Problem, ...]) -> Layer:
         idle_limit=keys.tasks.idle_limit,
         cancel_grace=keys.tasks.cancel_grace,
         lsp=lsp_settings(keys.lsp),
+        network=network_policy(keys.network, path),
+        search=search_keys(keys.search),
         redaction=keys.redaction,
         audit=keys.audit,
         allow_insecure_http=keys.allow_insecure_http,

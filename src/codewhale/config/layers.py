@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from codewhale.config.audit import Audit
 from codewhale.config.redaction import Redaction
-from codewhale.config.settings import ApprovalPolicy, Problem, Retry, Secret
+from codewhale.config.settings import ApprovalPolicy, Problem, Retry, Search, Secret
 from codewhale.domain.language_servers import LspSettings
 from codewhale.domain.messages import Effort
 from codewhale.domain.network import NetworkPolicy

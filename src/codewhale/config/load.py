@@ -12,6 +12,7 @@ from codewhale.config.environment import environment, given
 from codewhale.config.layers import Layer, stacked
 from codewhale.config.redaction import Redaction
 from codewhale.config.routes import routes_of
+from codewhale.config.search import search_of
 from codewhale.config.settings import (
     DEFAULT_CORS_ORIGINS,
     POLICIES,
@@ -23,6 +24,7 @@ from codewhale.config.settings import (
 )
 from codewhale.domain.errors import ConfigError
 from codewhale.domain.language_servers import LspSettings
+from codewhale.domain.network import OPEN
 from codewhale.domain.tasks import TaskLimits
 
 
@@ -79,6 +81,8 @@ def load(overrides: Overrides | None = None, *, environ: dict[str, str] | None =
         ),
         tasks=_tasks(all_of),
         lsp=all_of.lsp or LspSettings(),
+        network=all_of.network or OPEN,
+        search=search_of(file.search, env),
         redaction=all_of.redaction or Redaction(),
         audit=_audit(path, all_of.audit),
         tool_audit_log=all_of.tool_audit_log,

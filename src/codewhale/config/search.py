@@ -1,0 +1,57 @@
+"""`[search]` of a settings file and its variables: who is asked to search the web, and with which key."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from codewhale.config.environment import given
+from codewhale.config.settings import Search, Secret
+from codewhale.domain.errors import ConfigError
+
+Text = Annotated[str, Meta(min_length=1)]
+Provider = Literal["duckduckgo", "bing", "brave", "tavily", "bocha", "searxng"]
+PROVIDERS = ("duckduckgo", "bing", "brave", "tavily", "bocha", "searxng")
+KEY_VARIABLES = {"brave": "BRAVE_API_KEY", "tavily": "TAVILY_API_KEY", "bocha": "BOCHA_API_KEY"}
+"""The services that need a key, and the vendors' own variables for it."""
+
+
+class SearchKeys(Struct, frozen=True, kw_only=True):
+    """`[search]`."""
+
+    provider: Provider | None = None
+    api_key: Text | None = None
+    url: Text | None = None
+
+
+def search_keys(keys: SearchKeys | None) -> Search | None:
+    """What the file says; None where it has no `[search]`."""
+    if keys is None:
+        return None
+    key = Secret(keys.api_key.strip()) if keys.api_key is not None and keys.api_key.strip() else None
+    return Search(provider=keys.provider or Search().provider, api_key=key, url=keys.url)
+
+
+def search_of(file: Search | None, environ: dict[str, str]) -> Search:
+    """The search service: the environment's, else the file's, else the one that needs no key. The key in the file is sent to
+    the service that the file names and to no other."""
+    named = given(environ, "DEEPSEEK_SEARCH_PROVIDER")
+    if named is not None and named not in PROVIDERS:
+        raise ConfigError(
+            f"DEEPSEEK_SEARCH_PROVIDER is {named!r}, which cannot be used",
+            hint=f"set it to one of {', '.join(PROVIDERS)}",
+        )
+    provider = named or (file or Search()).provider
+    variable = KEY_VARIABLES.get(provider)
+    key = given(environ, "DEEPSEEK_SEARCH_API_KEY") or (given(environ, variable) if variable else None)
+    saved = file if file is not None and file.provider == provider else Search()
+    secret = Secret(key) if key else saved.api_key
+    return Search(provider=provider, api_key=secret if variable else None, url=saved.url)
+
+
+def search_problem(search: Search) -> str | None:
+    """Why searching cannot work with this service, in words for people; None when nothing speaks against it."""
+    if search.provider == "searxng":
+        return None if search.url else "searxng needs search.url, the address of your instance"
+    if search.provider in KEY_VARIABLES and search.api_key is None:
+        return f"{search.provider} needs a key: set {KEY_VARIABLES[search.provider]} or search.api_key"
+    return None
