@@ -12,6 +12,7 @@ from msgspec import Struct
 from codewhale.domain.automations import Automation, AutomationChange, Occurrence
 from codewhale.domain.decisions import Ruling, Target
 from codewhale.domain.processes import Process
+from codewhale.domain.processes import Process
 from codewhale.domain.records import CoherenceState, DeltaKind, Item, Thread, Turn, Usage
 from codewhale.domain.requests import Answer, ApprovalDecision, ResultContent, UserInput
 from codewhale.domain.tasks import Task, TaskChange
@@ -365,6 +366,27 @@ class ProcessTold(Struct, frozen=True, kw_only=True):
     process_id: str
 
 
+class ProcessStarted(Struct, frozen=True, kw_only=True):
+    """A background process is about to begin (ours; the HTTP stream leaves the three of them out): durable before it does."""
+
+    WIRE: ClassVar[str] = "process.started"
+    process: Process
+
+
+class ProcessEnded(Struct, frozen=True, kw_only=True):
+    """A background process has ended: the record after it, once. It may come in any turn of its thread, or in none."""
+
+    WIRE: ClassVar[str] = "process.ended"
+    process: Process
+
+
+class ProcessTold(Struct, frozen=True, kw_only=True):
+    """The model has been told of the end, by the item recorded with this event or by a result: once."""
+
+    WIRE: ClassVar[str] = "process.told"
+    process_id: str
+
+
 Payload = (
     ThreadStarted
     | ThreadUpdated
@@ -396,6 +418,9 @@ Payload = (
     | TaskUpdated
     | AutomationUpdated
     | OccurrenceUpdated
+    | ProcessStarted
+    | ProcessEnded
+    | ProcessTold
     | SnapshotTaken
     | ProcessStarted
     | ProcessEnded
@@ -413,6 +438,9 @@ INTERNAL: frozenset[str] = frozenset(
         AutomationUpdated.WIRE,
         OccurrenceUpdated.WIRE,
         SnapshotTaken.WIRE,
+        ProcessStarted.WIRE,
+        ProcessEnded.WIRE,
+        ProcessTold.WIRE,
     }
 )
 """Kept in the log, left out of the published stream."""
