@@ -12,6 +12,7 @@ from codewhale.engine.ports import Ports
 from codewhale.llm.guard import GuardedProvider, Limits
 from codewhale.llm.pricing import route_rate
 from codewhale.llm.route import Route
+from codewhale.runtime.edit_diagnostics import Diagnostics
 from codewhale.runtime.group import task_group
 from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.redaction import redactor_of
@@ -37,6 +38,7 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
     store = SqliteStore.open(settings.runtime_dir, clock=clock, redact=redactor, what=what)
     models = Models(settings, clock)
     processes = Processes(environment())
+    diagnostics = Diagnostics(settings.lsp, processes, allowed=lambda _: True)
     first = store.latest_seq
     try:
         async with task_group() as group:
@@ -47,6 +49,8 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
                     models=models.of,
                     processes=processes,
                     surroundings=surroundings_of(settings),
+                    watchers=(diagnostics.watch,),
+                    diagnostics=diagnostics,
                     standing=Standing(unconfined=True),
                 ),
                 group,
@@ -56,6 +60,8 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
                 yield runtime
             finally:
                 runtime.stop()
+                diagnostics.stop()
+        await diagnostics.close()
         await models.close()
         if store.failure is None and store.latest_seq // PRUNE_EVERY != first // PRUNE_EVERY:
             await store.prune_deltas(ended_before=clock.later(-PRUNE_AFTER_SECONDS))

@@ -42,6 +42,7 @@ class Diagnostics:
         self._processes = processes
         self._allowed = allowed
         self._servers: LanguageServers | None = None
+        self._checking: set[EditDiagnostics] = set()
         own = (extension for one in settings.custom.values() for extension in one.extensions)
         self._extensions = EXTENSIONS.union(own)
 
@@ -58,12 +59,24 @@ class Diagnostics:
         """The watch of a turn; none when diagnostics are switched off."""
         return EditDiagnostics(self, seat) if self.settings.enabled else None
 
+    def checking(self, watch: EditDiagnostics, *, on: bool) -> None:
+        """A turn begins to have checks under way, or has none any more."""
+        (self._checking.add if on else self._checking.discard)(watch)
+
     def interesting(self, paths: Iterable[str]) -> list[str]:
         """The files that a server could know, by their names."""
         return [path for path in paths if os.path.splitext(path)[1].lower() in self._extensions]
 
+    def stop(self) -> None:
+        """End all checks and servers; no more are begun."""
+        for watch in self._checking:
+            watch.abandon()
+        if self._servers is not None:
+            self._servers.stop()
+
     async def close(self) -> None:
-        """End all servers."""
+        """As `stop`, and wait until the servers are gone, which is bounded."""
+        self.stop()
         if self._servers is not None:
             await self._servers.close()
 
@@ -111,6 +124,11 @@ class EditDiagnostics:
     async def turn_ended(self, turn: Turn, status: Status) -> None:
         """Nobody waits for late findings any more."""
         del turn, status
+        self.abandon()
+        self._diagnostics.checking(self, on=False)
+
+    def abandon(self) -> None:
+        """End what is under way."""
         if self._checks is not None:
             self._checks.abandon()
 
@@ -119,6 +137,7 @@ class EditDiagnostics:
             from codewhale.workspace.lsp.edits import EditChecks  # noqa: PLC0415 - start-up: few turns edit
 
             seat = self._seat
+            self._diagnostics.checking(self, on=True)
             self._checks = EditChecks(self._diagnostics.servers, seat.files, seat.group, seat.recorder.note, self._late)
         return self._checks
 

@@ -14,6 +14,7 @@ from codewhale.engine.watch import TurnWatch
 from codewhale.llm.provider import Provider
 from codewhale.policy.decide import Posture
 from codewhale.runtime.standing import Standing
+from codewhale.runtime.edit_diagnostics import Diagnostics
 from codewhale.runtime.surroundings import Surroundings
 from codewhale.work.port import TimeoutWaiter, Waiter
 from codewhale.workspace.files import Files
@@ -61,4 +62,5 @@ class Outside(Struct, frozen=True, kw_only=True):
     waiter: Waiter = TimeoutWaiter()
     surroundings: Surroundings | None = None
     watchers: tuple[Watcher, ...] = ()
+    diagnostics: Diagnostics | None = None
     standing: Standing = Standing()

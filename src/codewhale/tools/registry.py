@@ -45,6 +45,7 @@ ENTRIES: dict[str, Entry] = {
     "checklist_write": Entry("checklist", essential=True),
     "request_user_input": Entry("request_user_input", essential=True),
     "tool_search": Entry("tool_search", essential=True),
+    "diagnostics": Entry("diagnostics"),
     "checklist_add": Entry("checklist"),
     "checklist_update": Entry("checklist"),
     "checklist_list": Entry("checklist"),

@@ -23,6 +23,7 @@ FAMILIES: dict[str, str] = {
     "ReadOutput": "outputs",
     "Notify": "notify",
     "AskModel": "model",
+    "AskLanguageServers": "diagnostics",
 }
 """The name of a wish's type to the module of this package that answers it."""
 

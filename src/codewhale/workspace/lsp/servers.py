@@ -65,6 +65,7 @@ class LanguageServers:
         self._confined = confined
         self._slots: OrderedDict[tuple[str, str], _Slot] = OrderedDict()
         self._ending: list[LanguageServer] = []
+        self._stopped = False
 
     def known(self, path: str) -> Known | None:
         """The server that would know about this file, by its name; None for most files and when switched off."""
@@ -72,6 +73,8 @@ class LanguageServers:
 
     def server(self, root: str, known: Known) -> LanguageServer | Absent:
         """The running server for a folder, started if need be."""
+        if self._stopped:
+            return Absent(why="The runtime is stopping.", first=False)
         slot = self._slots.setdefault((root, known.language), _Slot(known=known, root=root))
         self._slots.move_to_end((root, known.language))
         living = self._living(slot)
@@ -100,16 +103,20 @@ class LanguageServers:
             if slot.server is not None
         ]
 
-    def running(self, root: str, path: str) -> LanguageServer | None:
-        """The server that runs for a file already; none is started."""
-        known = self.known(path)
-        slot = self._slots.get((root, known.language)) if known is not None else None
-        return self._living(slot) if slot is not None else None
+    def programs(self, root: str) -> dict[str, str | None]:
+        """For every language the program that serves it in a folder, None where there is none. Nothing is started."""
+        found = {known.language: program_of(known, self._processes.search_path, root) for known in self._known}
+        return {language: None if program is None else program.argv[0] for language, program in found.items()}
 
-    async def close(self) -> None:
-        """End all and wait until they are gone, which is bounded."""
+    def stop(self) -> None:
+        """End all and start no more."""
+        self._stopped = True
         for slot in self._slots.values():
             self._retire(slot, "the runtime stopped")
+
+    async def close(self) -> None:
+        """As `stop`, and wait until all are gone, which is bounded."""
+        self.stop()
         for server in self._ending:
             await server.ended()
         self._ending.clear()
