@@ -6,12 +6,11 @@ Values shorter than 8 bytes are ignored: they are no secrets, and replacing them
 import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 
 import msgspec
 
 SHORTEST = 8
-SEARCH_EACH = 4096
-"""From this size on, looking for one form after the other is faster than one pattern for all."""
 LONGEST = 8192
 """Characters of a form that are looked for; a longer secret is known by its beginning."""
 _HEAD = 4
@@ -27,30 +26,29 @@ class Known:
         values = {value.strip() for value in secrets}
         forms = {form[:LONGEST] for value in values if len(value.encode()) >= SHORTEST for form in _forms(value)}
         self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
-        self._any = re.compile("|".join(re.escape(form) for form in self._forms)) if self._forms else None
-        heads = sorted({form[:_HEAD] for form in self._forms})
-        self._heads = re.compile("|".join(re.escape(head) for head in heads)) if heads else None
-        self._bytes = tuple(form.encode() for form in self._forms)
-        self._any_bytes = re.compile(b"|".join(re.escape(form) for form in self._bytes)) if self._forms else None
+        self._bytes = tuple(form.encode("utf-8", "surrogatepass") for form in self._forms)
+
+    @cached_property
+    def _any(self) -> re.Pattern[str]:
+        return re.compile("|".join(re.escape(form) for form in self._forms))
+
+    @cached_property
+    def _heads(self) -> re.Pattern[str]:
+        return re.compile("|".join(re.escape(head) for head in sorted({form[:_HEAD] for form in self._forms})))
 
     def hit(self, content: bytes) -> bool:
         """Whether a form stands in `content`, which may be JSON."""
-        if self._any_bytes is None:
-            return False
-        if len(content) < SEARCH_EACH:
-            return self._any_bytes.search(content) is not None
         return any(form in content for form in self._bytes)
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where forms stand in `text`, from left to right; the longest where several begin."""
-        if self._any is None or (len(text) >= SEARCH_EACH and not any(form in text for form in self._forms)):
+        if not any(form in text for form in self._forms):
             return iter(())
         return (found.span() for found in self._any.finditer(text))
 
     def unfinished(self, text: str, start: int) -> int:
-        """Where, from `start` on, the first form begins that the end of `text` cuts off; its length when there
-        is none."""
-        if self._heads is None:
+        """Where, from `start` on, the first form begins that the end of `text` cuts off; its length when there is none."""
+        if not self._forms:
             return len(text)
         longest = len(self._forms[0])
         begin = max(start, len(text) - longest)

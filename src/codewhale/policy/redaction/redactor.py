@@ -10,8 +10,9 @@ from typing import cast
 
 import msgspec
 
+from codewhale.policy.redaction.judge import compiled
 from codewhale.policy.redaction.known import Known
-from codewhale.policy.redaction.shapes import SHAPES, Shape, compiled
+from codewhale.policy.redaction.shapes import SHAPES, Shape
 
 KNOWN = "known-secret"
 """The kind of an exact value."""

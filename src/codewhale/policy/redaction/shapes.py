@@ -6,7 +6,6 @@ tells whether the end of a text could be the beginning of a secret: it may say s
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 
 from msgspec import Struct
 
@@ -27,12 +26,6 @@ class Shape(Struct, frozen=True, kw_only=True):
     judge: Judge
     begins: tuple[str, ...] = ()
     open: str | None = None
-
-
-@lru_cache(maxsize=256)
-def compiled(pattern: str) -> re.Pattern[str]:
-    """Compiled at the first need: most texts hint at no secret, and compiling all would be felt at every start."""
-    return re.compile(pattern)
 
 
 def word_shape(id: str, means: str, begins: tuple[str, ...], rest: str, judge: Judge = judge.token) -> Shape:
@@ -185,15 +178,16 @@ SHAPES: tuple[Shape, ...] = (
 
 IDS: tuple[str, ...] = tuple(shape.id for shape in SHAPES)
 
-_CUSTOM = re.compile(
-    r"(?P<begin>[A-Za-z0-9_.:-]{3,32})(?P<rest>(?:\[[^\[\]^\\]{1,60}\]|\\[dw])\{(?P<least>\d{1,3}),(?P<most>\d{0,4})\})"
+_CUSTOM = (
+    r"(?P<begin>[A-Za-z0-9_.:-]{3,32})"
+    r"(?P<rest>(?:\[[^\[\]^\\]{1,60}\]|\\[dw])\{(?P<least>\d{1,3}),(?P<most>\d{0,4})\})"
 )
 
 
 def custom(id: str, pattern: str) -> Shape | None:
     """A person's own pattern: a beginning of at least three characters, one class, a count (`acme_[A-Za-z0-9]{20,}`). None
     when it is anything else: what is not of this form could take for ever, or could not be found in a stream."""
-    found = _CUSTOM.fullmatch(pattern)
+    found = re.fullmatch(_CUSTOM, pattern)
     if found is None:
         return None
     try:
