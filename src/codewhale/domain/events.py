@@ -12,7 +12,6 @@ from msgspec import Struct
 from codewhale.domain.automations import Automation, AutomationChange, Occurrence
 from codewhale.domain.decisions import Ruling, Target
 from codewhale.domain.processes import Process
-from codewhale.domain.processes import Process
 from codewhale.domain.records import CoherenceState, DeltaKind, Item, Thread, Turn, Usage
 from codewhale.domain.requests import Answer, ApprovalDecision, ResultContent, UserInput
 from codewhale.domain.tasks import Task, TaskChange
@@ -366,27 +365,6 @@ class ProcessTold(Struct, frozen=True, kw_only=True):
     process_id: str
 
 
-class ProcessStarted(Struct, frozen=True, kw_only=True):
-    """A background process is about to begin (ours; the HTTP stream leaves the three of them out): durable before it does."""
-
-    WIRE: ClassVar[str] = "process.started"
-    process: Process
-
-
-class ProcessEnded(Struct, frozen=True, kw_only=True):
-    """A background process has ended: the record after it, once. It may come in any turn of its thread, or in none."""
-
-    WIRE: ClassVar[str] = "process.ended"
-    process: Process
-
-
-class ProcessTold(Struct, frozen=True, kw_only=True):
-    """The model has been told of the end, by the item recorded with this event or by a result: once."""
-
-    WIRE: ClassVar[str] = "process.told"
-    process_id: str
-
-
 Payload = (
     ThreadStarted
     | ThreadUpdated
@@ -418,9 +396,6 @@ Payload = (
     | TaskUpdated
     | AutomationUpdated
     | OccurrenceUpdated
-    | ProcessStarted
-    | ProcessEnded
-    | ProcessTold
     | SnapshotTaken
     | ProcessStarted
     | ProcessEnded
