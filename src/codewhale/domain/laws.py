@@ -3,6 +3,7 @@
 A turn starts once and ends once; at most one turn is open; items start inside their turn and end exactly once before it
 ends; a delta belongs to a started, unfinished item; a finished item holds its whole content; a request is resolved at
 most once, and before its turn ends; `seq` strictly increases. Items of `BORN_FINISHED` kinds may skip `item.started`.
+A background process starts once and ends once, and the model is told of its end at most once.
 A task's stream leads from queued to one end; an automation's holds its changes, and one row for each due time.
 """
 
@@ -12,6 +13,7 @@ from msgspec import Struct, field
 
 from codewhale.domain import events as e
 from codewhale.domain.automations import NEVER_RAN, OPEN_OCCURRENCES, Occurrence
+from codewhale.domain.processes import ProcessStatus
 from codewhale.domain.records import Item
 from codewhale.domain.tasks import OPEN_TASKS, Task
 
@@ -32,6 +34,8 @@ class _Book(Struct, kw_only=True):
     task: Task | None = None
     automation: str | None = None
     deleted: bool = False
+    processes: dict[str, ProcessStatus] = field(default_factory=dict[str, ProcessStatus])
+    told: set[str] = field(default_factory=set[str])
     ledger: dict[str, Occurrence] = field(default_factory=dict[str, Occurrence])
     due: set[str] = field(default_factory=set[str])
 
@@ -85,6 +89,8 @@ def _thread(book: _Book, event: e.Event, payload: e.Payload, broken: _Report) ->
             _turn_started(book, payload, broken)
         case e.TurnCompleted():
             _turn_completed(book, payload, broken)
+        case e.ProcessStarted() | e.ProcessEnded() | e.ProcessTold():
+            _process(book, event, payload, broken)
         case _ if event.turn_id is not None:
             _inside_turn(book, event, payload, broken)
         case _:
@@ -102,6 +108,26 @@ def _task(book: _Book, event: e.Event, payload: e.TaskUpdated, broken: _Report) 
     if before is not None and before.status == "running" and task.status == "queued":
         broken(f"task {task.id} went back into the queue")
     book.task = task
+
+
+def _process(
+    book: _Book, event: e.Event, payload: e.ProcessStarted | e.ProcessEnded | e.ProcessTold, broken: _Report
+) -> None:
+    if event.turn_id is not None and event.turn_id != book.open_turn:
+        broken(f"{event.event} outside an open turn")
+    if isinstance(payload, e.ProcessTold):
+        if book.processes.get(payload.process_id, "running") == "running":
+            broken(f"the end of process {payload.process_id} was told before there was one")
+        if payload.process_id in book.told:
+            broken(f"the end of process {payload.process_id} was told twice")
+        book.told.add(payload.process_id)
+        return
+    process, before = payload.process, book.processes.get(payload.process.id)
+    if (before is None) != isinstance(payload, e.ProcessStarted):
+        broken(f"{event.event} of {process.id} " + ("without a start" if before is None else "again"))
+    elif before is not None and before != "running":
+        broken(f"process {process.id} ended twice")
+    book.processes[process.id] = process.status
 
 
 def _copied(book: _Book, payload: e.ThreadForked | e.ThreadUpdated) -> None:

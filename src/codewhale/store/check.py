@@ -48,6 +48,7 @@ _MODELS: dict[str, tuple[str, str]] = {
     ),
     "tasks": ("id", "position, status, workspace, thread_id, summary, record"),
     "automations": ("id", "position, updated_at, deleted, record"),
+    "processes": ("id", "position, thread_id, open, told, record"),
     "occurrences": ("id", "position, automation_id, scheduled_for, by_hand, status, created_at, record"),
 }
 

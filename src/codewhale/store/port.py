@@ -10,6 +10,7 @@ from typing import Protocol
 from codewhale.domain.automations import Automation, Occurrence
 from codewhale.domain.errors import StoreError
 from codewhale.domain.events import Event, NewEvent
+from codewhale.domain.processes import Process
 from codewhale.domain.receipts import Receipt, RequestKey
 from codewhale.domain.records import Item, Thread, Turn
 from codewhale.domain.requests import Request
@@ -41,6 +42,24 @@ class TaskReads(Protocol):
 
     def event_count(self, thread_id: str) -> int:
         """How many events the log has of a thread."""
+        ...
+
+
+class ProcessReads(Protocol):
+    """The read model of background processes."""
+
+    def get(self, process_id: str) -> Process | None: ...
+
+    def open(self) -> list[Process]:
+        """Those that have not ended, oldest first."""
+        ...
+
+    def of_thread(self, thread_id: str) -> list[Process]:
+        """All of a thread, oldest first."""
+        ...
+
+    def untold(self, thread_id: str | None = None) -> list[Process]:
+        """Those whose end the model has not been told of, oldest first; of all threads when `thread_id` is None."""
         ...
 
 
@@ -168,6 +187,9 @@ class Store(Protocol):
 
     @property
     def automations(self) -> AutomationReads: ...
+
+    @property
+    def processes(self) -> ProcessReads: ...
 
     def put_blob(self, content: bytes) -> str:
         """Keep a large output durably; the answer is its sha256 in hex. The same content is kept once."""

@@ -13,6 +13,7 @@ from codewhale.domain.records import OPEN_STATUSES, Item, Thread, Turn, summariz
 from codewhale.domain.views import PREVIEW_LIMIT, TITLE_LIMIT
 from codewhale.store.automations import project_automation, project_occurrence
 from codewhale.store.failures import Refused
+from codewhale.store.processes import project_process
 from codewhale.store.sessions import (
     session_begun,
     session_changed,
@@ -55,6 +56,8 @@ def project(db: Sql, seq: int, event: e.NewEvent) -> None:
             project_automation(db, event, payload)
         case e.OccurrenceUpdated():
             project_occurrence(db, event, payload)
+        case e.ProcessStarted() | e.ProcessEnded() | e.ProcessTold():
+            project_process(db, event, payload)
         case _:
             _request(db, seq, event)
 

@@ -174,6 +174,19 @@ MIGRATIONS: tuple[str, ...] = (
     DROP INDEX usage_by_time;
     CREATE INDEX usage_by_turn_time ON usage (turn_created_at);
     """,
+    """
+    CREATE TABLE processes (
+        position INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        thread_id TEXT NOT NULL REFERENCES threads (id),
+        open INTEGER NOT NULL,
+        told INTEGER NOT NULL,
+        record BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX processes_open ON processes (position) WHERE open = 1;
+    CREATE INDEX processes_untold ON processes (thread_id) WHERE open = 0 AND told = 0;
+    CREATE INDEX processes_of_thread ON processes (thread_id);
+    """,
 )
 
 FILLS: dict[int, Callable[[Sql], None]] = {3: sessions.fill}

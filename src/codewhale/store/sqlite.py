@@ -31,6 +31,7 @@ from codewhale.store.queries import Reader
 from codewhale.store.schema import FILE, connect, connect_memory, require_sqlite
 from codewhale.store.sessions import SessionReader
 from codewhale.store.sql import Sql
+from codewhale.store.processes import ProcessReader
 from codewhale.store.tasks import TaskReader
 from codewhale.store.usage import UsageReader
 from codewhale.store.writer import Ticket, Writer
@@ -69,6 +70,7 @@ class SqliteStore:
         self._sessions = SessionReader(self._reader.transaction)
         self._tasks = TaskReader(self._reader.transaction)
         self._automations = AutomationReader(self._reader.transaction)
+        self._processes = ProcessReader(self._reader.transaction)
         self._feed = Feed(self._reader.last_seq(), max_events=TAIL_EVENTS)
         self._writer = Writer(self._writing, guard, self._feed)
         self.receipts = ReceiptTable(self._writer, self._reader, redact)
@@ -174,6 +176,10 @@ class SqliteStore:
     @property
     def automations(self) -> AutomationReader:
         return self._automations
+
+    @property
+    def processes(self) -> ProcessReader:
+        return self._processes
 
     def put_blob(self, content: bytes) -> str:
         return self._blobs.put(content if self._redact is None else self._redact(content))
