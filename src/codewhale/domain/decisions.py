@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from codewhale.domain.tools import Effect, Verdict
 
-Layer = Literal["posture", "admission", "hooks", "tool", "rules", "command", "law", "sandbox", "approval"]
+Layer = Literal["posture", "admission", "hooks", "tool", "rules", "command", "network", "law", "sandbox", "approval"]
 Says = Literal["allow", "clear", "ask", "review", "deny"]
 """`allow`: needs no approval. `ask`: an ordinary question, which a `clear` of any layer takes away. `review`: a question that
 nothing but a person's answer takes away. `deny`: final."""

@@ -36,6 +36,14 @@ def host_verdict(policy: NetworkPolicy, host: str) -> tuple[HostVerdict, str]:
     return policy.default, "network.default"
 
 
+class Reach(Struct, frozen=True, kw_only=True):
+    """A host that a call would reach, what the policy says of it, and by which rule."""
+
+    host: str
+    verdict: HostVerdict
+    rule: str
+
+
 def covers(rule: str, host: str) -> bool:
     """Whether the rule means this host: `.example.com` its subdomains only, anything else exactly itself."""
     return len(host) > len(rule) and host.endswith(rule) if rule.startswith(".") else host == rule

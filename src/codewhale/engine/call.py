@@ -138,7 +138,7 @@ async def _work(
         return cast("R", answers)
 
     opened.running = True
-    context = ToolContext(files=room.files, processes=room.processes, progress=opened.progress, ask=ask)
+    context = ToolContext(files=room.files, processes=room.processes, web=room.web, progress=opened.progress, ask=ask)
     try:
         return await planned.tool.run(planned.arguments, context)
     except ToolError as error:

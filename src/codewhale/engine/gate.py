@@ -54,7 +54,9 @@ def reopened(recorder: TurnRecorder, room: CallRoom, planned: Planned, cleared: 
     assert planned.arguments is not None
     now = planned.subject
     if not now.effects <= READ_ONLY:  # what its paths lead to may have changed while it waited
-        again = planned_call(planned.tool, planned.arguments, planned.call.arguments, room.files, room.processes)
+        again = planned_call(
+            planned.tool, planned.arguments, planned.call.arguments, room.files, room.processes, room.web
+        )
         now = msgspec.structs.replace(again, advice=now.advice, environ=now.environ)
     sealed = seal(now, confined_by(now, room.posture()))
     problem = cleared.grant.spend(sealed, recorder.ports.clock.monotonic())

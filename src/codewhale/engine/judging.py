@@ -10,16 +10,19 @@ from msgspec.structs import replace
 
 from codewhale.domain.decisions import Target, Touch
 from codewhale.domain.errors import ToolError
+from codewhale.domain.network import Reach
 from codewhale.domain.tools import ToolOutput
 from codewhale.policy.commands.verdict import Judgement, Place
 from codewhale.policy.planned import PlannedCall
 from codewhale.tools.tool import Tool
 from codewhale.workspace.files import Files
 from codewhale.workspace.processes import Processes
+from codewhale.workspace.web.web import Web
 
 
-def planned_call(tool: Tool, arguments: Struct, text: str, files: Files, processes: Processes) -> PlannedCall:
+def planned_call(tool: Tool, arguments: Struct, text: str, files: Files, processes: Processes, web: Web) -> PlannedCall:
     """The call as the gate looks at it; `text` is its arguments as the model wrote them."""
+    reach = _reach(tool, arguments, web)
     call = PlannedCall(
         tool=tool.name,
         effects=tool.effects,
@@ -29,6 +32,8 @@ def planned_call(tool: Tool, arguments: Struct, text: str, files: Files, process
         workspace=files.root,
         home=processes.home,
         targets=_targets(tool, arguments, files.root),
+        hosts=tuple(one.host for one in reach),
+        reach=reach,
     )
     if tool.command is None:
         return call
@@ -43,6 +48,15 @@ def planned_call(tool: Tool, arguments: Struct, text: str, files: Files, process
     place = Place(workspace=files.root, cwd=folder, home=processes.home)
     shell, touched = take_apart(command, place)
     return replace(call, judged=judge(command, place), command=shell, targets=(*call.targets, *touched))
+
+
+def _reach(tool: Tool, arguments: Struct, web: Web) -> tuple[Reach, ...]:
+    if tool.hosts is None:
+        return ()
+    try:
+        return tuple(web.reach(host) for host in tool.hosts(arguments, web))
+    except ToolError:  # the tool will say so itself; nothing is reached
+        return ()
 
 
 def _targets(tool: Tool, arguments: Struct, root: str) -> tuple[Target, ...]:

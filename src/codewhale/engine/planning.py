@@ -22,6 +22,7 @@ from codewhale.tools.schema import parse_arguments
 from codewhale.tools.tool import Tool
 from codewhale.workspace.files import Files
 from codewhale.workspace.processes import Processes
+from codewhale.workspace.web.web import NOWHERE, Web
 
 
 class Grant(Protocol):
@@ -47,6 +48,7 @@ class CallRoom(Struct, frozen=True, kw_only=True):
     client_tools: Mapping[str, ClientTool] = {}
     grant: Grant = grant_nothing
     watches: Watches = NOBODY
+    web: Web = NOWHERE
 
 
 class Planned(Struct, kw_only=True):
@@ -80,7 +82,7 @@ def _plan_own(call: ToolCall, tool: Tool, room: CallRoom) -> Planned:
         arguments = parse_arguments(tool, call.arguments)
     except ToolError as error:
         return Planned(call=call, tool=tool, problem=error.message)
-    subject = planned_call(tool, arguments, call.arguments, room.files, room.processes)
+    subject = planned_call(tool, arguments, call.arguments, room.files, room.processes, room.web)
     subject = replace(subject, call_id=call.id)
     return Planned(call=call, tool=tool, arguments=arguments, subject=subject)
 

@@ -79,6 +79,18 @@ def command_layer(call: PlannedCall, posture: Posture) -> Rulings:
         yield _ruling("command", "clear", judged.rule, f"{judged.reason}; it runs with the workspace read-only")
 
 
+def network_layer(call: PlannedCall, posture: Posture) -> Rulings:
+    """What the person's network policy says of the hosts that the call names."""
+    del posture
+    for reach in call.reach:
+        if reach.verdict == "deny":
+            reason = f"the network policy does not allow {reach.host} ({reach.rule})"
+            yield _ruling("network", "deny", reach.rule, reason)
+        elif reach.verdict == "prompt":
+            reason = f"the network policy has {reach.host} asked about ({reach.rule})"
+            yield _ruling("network", "ask", reach.rule, reason)
+
+
 def law_layer(call: PlannedCall, posture: Posture) -> Rulings:
     """Files that decide what runs or what agents are told later."""
     for target in call.targets:
@@ -134,6 +146,7 @@ LAYERS: tuple[Callable[[PlannedCall, Posture], Rulings], ...] = (
     tool_layer,
     rules_layer,
     command_layer,
+    network_layer,
     law_layer,
     sandbox_layer,
     remembered_layer,

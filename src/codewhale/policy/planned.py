@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from codewhale.domain.decisions import Target
+from codewhale.domain.network import Reach
 from codewhale.domain.tools import Advice, Effect, Verdict
 from codewhale.policy.commands.verdict import Judgement
 
@@ -27,7 +28,8 @@ class ShellText(Struct, frozen=True, kw_only=True):
 
 class PlannedCall(Struct, frozen=True, kw_only=True):
     """A call about to run. `arguments` is its JSON text; without it the call has no key and cannot be remembered. `judged` is
-    the verdict on the shell command that it would run, `advice` what hooks say. Paths are absolute."""
+    the verdict on the shell command that it would run, `advice` what hooks say, `reach` what the network policy says of each of
+    the `hosts`. Paths are absolute."""
 
     tool: str
     effects: frozenset[Effect]
@@ -41,6 +43,7 @@ class PlannedCall(Struct, frozen=True, kw_only=True):
     command: ShellText | None = None
     targets: tuple[Target, ...] = ()
     hosts: tuple[str, ...] = ()
+    reach: tuple[Reach, ...] = ()
     environ: tuple[tuple[str, str], ...] = ()
     call_id: str = ""
 

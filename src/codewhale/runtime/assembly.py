@@ -15,6 +15,7 @@ from codewhale.llm.route import Route
 from codewhale.runtime.edit_diagnostics import Diagnostics
 from codewhale.runtime.group import task_group
 from codewhale.runtime.outside import Model, Outside
+from codewhale.runtime.reaching import web_of
 from codewhale.runtime.redaction import redactor_of
 from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.standing import Standing
@@ -51,6 +52,7 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
                     surroundings=surroundings_of(settings),
                     watchers=(diagnostics.watch,),
                     diagnostics=diagnostics,
+                    web=web_of(settings),
                     standing=Standing(unconfined=True),
                 ),
                 group,

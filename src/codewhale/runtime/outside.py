@@ -19,6 +19,7 @@ from codewhale.runtime.surroundings import Surroundings
 from codewhale.work.port import TimeoutWaiter, Waiter
 from codewhale.workspace.files import Files
 from codewhale.workspace.processes import Processes
+from codewhale.workspace.web.web import NOWHERE, Web
 
 
 class Model(Struct, frozen=True, kw_only=True):
@@ -64,3 +65,4 @@ class Outside(Struct, frozen=True, kw_only=True):
     watchers: tuple[Watcher, ...] = ()
     diagnostics: Diagnostics | None = None
     standing: Standing = Standing()
+    web: Web = NOWHERE

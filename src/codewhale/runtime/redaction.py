@@ -40,7 +40,7 @@ def _own(settings: Settings, name: str, pattern: str) -> Shape:
 
 
 def _keys(settings: Settings) -> Iterable[str]:
-    keys = [settings.runtime_api.token]
+    keys = [settings.runtime_api.token, settings.search.api_key]
     for route in (settings.route, *settings.routes.values()):
         keys.append(route.api_key)
         yield from (v for k, v in route.http_headers.items() if any(word in k.lower() for word in _TELLING))

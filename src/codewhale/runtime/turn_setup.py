@@ -92,6 +92,7 @@ def _room(stage: Stage, seat: Seat, catalogue: Catalogue, brought: dict[str, Cli
         desk=stage.desk,
         client_tools=brought,
         grant=stage.grant,
+        web=stage.outside.web,
         watches=Watches([watch for watch in watches if watch is not None]),
     )
 

@@ -14,6 +14,7 @@ from codewhale.domain.tools import Effect, ToolOutput, Verdict
 from codewhale.domain.wishes import R, Wish
 from codewhale.workspace.files import Files
 from codewhale.workspace.processes import Processes
+from codewhale.workspace.web.web import NOWHERE, Web
 
 
 class Ask(Protocol):
@@ -27,6 +28,7 @@ class ToolContext(Struct, frozen=True, kw_only=True):
 
     files: Files
     processes: Processes
+    web: Web = NOWHERE
     progress: Callable[[str], None]
     ask: Ask
 
@@ -35,7 +37,8 @@ class Tool(Struct, frozen=True, kw_only=True):
     """A capability. `default` is the verdict where no rule says otherwise; `describe` makes the one line that a person
     sees in an approval. `arguments` must be a msgspec struct with `forbid_unknown_fields`. `command` gives the shell text that
     a call would run and the folder it names, for the gate to judge; a tool that runs shell text must have it. `paths` gives
-    the files that a call names; a tool that takes paths must have it."""
+    the files that a call names; a tool that takes paths must have it. `hosts` gives the canonical names of the hosts that a
+    call would reach; a tool with the effect `network` must have it."""
 
     name: str
     description: str
@@ -46,3 +49,4 @@ class Tool(Struct, frozen=True, kw_only=True):
     describe: Callable[[Any], str] | None = None
     command: Callable[[Any], tuple[str, str | None]] | None = None
     paths: Callable[[Any], Iterable[Touch]] | None = None
+    hosts: Callable[[Any, Web], Iterable[str]] | None = None

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from codewhale.domain.errors import ToolError
-from codewhale.domain.network import OPEN, NetworkPolicy
+from codewhale.domain.network import OPEN, NetworkPolicy, Reach, host_verdict
 from codewhale.workspace.web.service import SearchService
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ class Web:
         self._audit = audit
         self._dialer = dialer
         self._tls: ssl.SSLContext | None = None
+
+    def reach(self, host: str) -> Reach:
+        """What the policy says of a canonical host."""
+        verdict, rule = host_verdict(self.policy, host)
+        return Reach(host=host, verdict=verdict, rule=rule)
 
     def dialer(self) -> "Dialer":
         """What opens connections within the policy; also for the proxy of a sandbox."""
@@ -76,6 +81,10 @@ class Web:
         if self._tls is None:
             self._tls = await asyncio.to_thread(_tls_context, self._ca_file)
         return self._tls
+
+
+NOWHERE = Web(NetworkPolicy(default="deny"))
+"""Where tools are on their own: no host may be reached."""
 
 
 def _tls_context(ca_file: str | None) -> "ssl.SSLContext":
