@@ -51,7 +51,15 @@ class Stream:
 class Child:
     """Owns the process and its pipes from the moment it was started until `done` is set."""
 
-    def __init__(self, process: subprocess.Popen[bytes], mark: str, streams: Mapping[int, Sink]) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        mark: str,
+        streams: Mapping[int, Sink],
+        at_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`at_end` is called once, just before `done` is set; it must not raise or block."""
+        self._at_end = at_end
         self.done = asyncio.Event()
         self.process = process
         self._mark = mark
@@ -216,6 +224,7 @@ class Child:
             if pipe is not None:
                 pipe.close()
         GUARD.ended(self.process)
+        self._at_end()
         self.done.set()
 
 

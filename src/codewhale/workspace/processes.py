@@ -9,17 +9,25 @@ import asyncio
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from codewhale.domain.confinement import Confinement, Tier
 from codewhale.domain.errors import ToolError
+from codewhale.workspace.blocking import blocking
 from codewhale.workspace.capture import Capture, Captured
 from codewhale.workspace.child import Child, Sink, Stream
 from codewhale.workspace.converse import Conversation, Heard
 from codewhale.workspace.environ import child_environment
 from codewhale.workspace.guard import GUARD, MARK
+
+if TYPE_CHECKING:
+    from codewhale.workspace.sandbox.cage import Entered, Left
+    from codewhale.workspace.sandbox.cages import Cages
+    from codewhale.workspace.sandbox.tiers import Attackable, Proof, Ran
 
 HEAD_BYTES = 22_000
 TAIL_BYTES = 8_000
@@ -40,8 +48,21 @@ class Command(Struct, frozen=True, kw_only=True):
     tail_bytes: int = TAIL_BYTES
 
 
+class Program(Struct, frozen=True, kw_only=True):
+    """A command as it will really be started, with its whole environment and whatever confines it around it. The `fds` must
+    reach it under their numbers; `confined_by` names the mechanism, `finished` gives back what the program needed."""
+
+    argv: tuple[str, ...]
+    cwd: str
+    environ: Mapping[str, str]
+    fds: tuple[int, ...] = ()
+    confined_by: str = "none"
+    finished: Callable[[], None] | None = None
+
+
 class ProcessResult(Struct, frozen=True, kw_only=True):
-    """How it ended: `exit_code`, or None and the `signal` that killed it (None too if it could not be killed)."""
+    """How it ended: `exit_code`, or None and the `signal` that killed it (None too if it could not be killed). `confined_by`
+    is what held it, `denied` what that was seen to refuse, `changed` what steers git or agents and came out different."""
 
     exit_code: int | None
     signal: int | None
@@ -49,15 +70,43 @@ class ProcessResult(Struct, frozen=True, kw_only=True):
     stderr: Captured
     duration_ms: int
     timed_out: bool
+    confined_by: Tier = "none"
+    denied: str | None = None
+    changed: tuple[str, ...] = ()
 
 
 class Processes:
-    """Starts programs on behalf of tools; one for the whole runtime."""
+    """Starts programs on behalf of tools; one for the whole runtime, and a confined view of it for each turn."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        """`environ` is the owner's environment; only its allow-listed part is ever passed on."""
+    def __init__(
+        self, environ: Mapping[str, str], *, held: Confinement | None = None, cages: "SharedCages | None" = None
+    ) -> None:
+        """`environ` is the owner's environment; only its allow-listed part is ever passed on. `held` None: unconfined."""
         self._environ = child_environment(environ)
         self._shell: tuple[str, ...] | None = None
+        self._held = held
+        self._cages = cages or SharedCages()
+
+    def confined(self, held: Confinement) -> "Processes":
+        """The same, for programs that `held` holds for: whatever is started through it is confined, or is not started."""
+        return Processes(self._environ, held=held, cages=self._cages)
+
+    @property
+    def confinement(self) -> Confinement | None:
+        """What holds for programs started through this."""
+        return self._held
+
+    @property
+    def confined_by(self) -> Tier:
+        """What confines the programs started here. Tries the tiers out when nobody did yet, which blocks for a moment."""
+        held = self._held
+        if held is None or not held.confines:
+            return "external" if held is not None and held.policy == "external-sandbox" else "none"
+        return self.proof().tier
+
+    def proof(self) -> "Proof":
+        """The tier that this machine offers and how it was tried. Blocks the first time."""
+        return self._cages.get().proof()
 
     def shell(self, script: str) -> tuple[str, ...]:
         """The argv that runs a shell script: bash without start-up files where there is one, else sh."""
@@ -90,9 +139,12 @@ class Processes:
         A timeout or a cancellation kills the program and all that it started, at once. Raises `ToolError` when it cannot
         be started at all; a non-zero exit is a result, not an error.
         """
+        if self._held is not None and self._held.confines and not self._cages.get().proved:
+            await blocking(lambda _: self.proof())
         begun = time.monotonic()
         out, err = (Capture(command.head_bytes, command.tail_bytes) for _ in range(2))
-        child = self._start(command, Stream(out, on_output), Stream(err, on_output))
+        stay = _Stay()
+        child = self._start(command, Stream(out, on_output), Stream(err, on_output), stay)
         timed_out = False
         try:
             async with asyncio.timeout(command.timeout):
@@ -106,13 +158,17 @@ class Processes:
             await child.done.wait()  # bounded; a second cancellation only leaves the rest to the callbacks
             raise
         code = child.process.returncode
-        return ProcessResult(
-            exit_code=code if code is not None and code >= 0 else None,
-            signal=-code if code is not None and code < 0 else None,
-            stdout=out.captured(),
-            stderr=err.captured(),
-            duration_ms=round((time.monotonic() - begun) * 1000),
-            timed_out=timed_out,
+        return self._judged(
+            ProcessResult(
+                exit_code=code if code is not None and code >= 0 else None,
+                signal=-code if code is not None and code < 0 else None,
+                stdout=out.captured(),
+                stderr=err.captured(),
+                duration_ms=round((time.monotonic() - begun) * 1000),
+                timed_out=timed_out,
+                confined_by=stay.tier,
+            ),
+            stay.left,
         )
 
     def converse(self, command: Command, on_output: Callable[[bytes], None]) -> Conversation:
@@ -122,38 +178,184 @@ class Processes:
         stderr head and tail are kept. Whoever started it must `end` it. Raises `ToolError` when it cannot be started."""
         err = Capture(command.head_bytes, command.tail_bytes)
         talking = command if command.stdin is not None else replace(command, stdin=b"")
-        return Conversation(self._start(talking, Heard(on_output), Stream(err, None), talk=True), err)
+        return Conversation(self._start(talking, Heard(on_output), Stream(err, None), _Stay(), talk=True), err)
+
+    def prepared(self, command: Command) -> Program:
+        """The command for a supervisor that will start it and look after it (`background/launch.py`)."""
+        return Program(argv=command.argv, cwd=command.cwd, environ={**self._environ, **command.environ})
 
     def close(self) -> None:
         """Give up what is kept between commands. Call it when none is running."""
+        self._cages.close()
         GUARD.close()
 
-    def _start(self, command: Command, out: Sink, err: Sink, *, talk: bool = False) -> Child:
+    def _start(self, command: Command, out: Sink, err: Sink, stay: "_Stay", *, talk: bool = False) -> Child:
         mark = GUARD.mark()
+        entered = self._entered(command, mark)
+        stay.begin(entered, command, {**self._environ, **command.environ, MARK: mark})
         try:
             process = subprocess.Popen(
-                command.argv,
+                stay.argv,
                 stdin=subprocess.DEVNULL if command.stdin is None else subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT if command.merged else subprocess.PIPE,
                 cwd=command.cwd,
-                env={**self._environ, **command.environ, MARK: mark},
+                env=stay.environ,
                 start_new_session=True,
                 bufsize=0,
+                pass_fds=stay.fds,
             )
         except (OSError, ValueError) as error:
-            raise ToolError(_start_problem(command, error)) from error
+            stay.end()
+            raise _start_problem(command, error, confined=entered is not None) from error
+        finally:
+            if entered is not None:
+                entered.started()
         GUARD.started(process.pid)
         pipes = ((process.stdout, out), (process.stderr, err))
-        child = Child(process, mark, {pipe.fileno(): sink for pipe, sink in pipes if pipe is not None})
+        child = Child(process, mark, {pipe.fileno(): sink for pipe, sink in pipes if pipe is not None}, stay.end)
         if command.stdin is not None:
             (child.say if talk else child.feed)(command.stdin)
         return child
 
+    def _entered(self, command: Command, mark: str) -> "Entered | None":
+        """The command in its cage; None when nothing of ours is to hold it."""
+        if self._held is None or not self._held.confines:
+            return None
+        from codewhale.workspace.sandbox.cage import Wanted  # noqa: PLC0415 - start-up: most starts run no command
 
-def _start_problem(command: Command, error: OSError | ValueError) -> str:
+        wanted = Wanted(
+            argv=command.argv,
+            cwd=command.cwd,
+            environ={**self._environ, **command.environ},
+            mark={MARK: mark},
+        )
+        return self._cages.get().enter(self._held, wanted)
+
+    def _judged(self, result: ProcessResult, left: "Left | None") -> ProcessResult:
+        """The result with what the cage has to say. `sandbox_setup_failed` when it never was complete."""
+        if self._held is None or left is None:
+            external = self._held is not None and self._held.policy == "external-sandbox"
+            return replace(result, confined_by="external") if external else result
+        from codewhale.workspace.sandbox.denied import denial  # noqa: PLC0415 - as above
+        from codewhale.workspace.sandbox.ground import setup_failed  # noqa: PLC0415 - as above
+
+        if not left.ready and not result.timed_out and result.signal is None:
+            words = (result.stderr.text or result.stdout.text).strip().splitlines()
+            raise setup_failed(f"{result.confined_by}: {words[-1][:300] if words else 'no reason given'}.")
+        text = f"{result.stderr.text}\n{result.stdout.text}" if result.exit_code else ""
+        return replace(result, denied=denial(text, self._held, result.confined_by), changed=left.changed)
+
+
+class _Stay:
+    """What is started for one command, and what is to be done when it is over."""
+
+    def __init__(self) -> None:
+        self.tier: Tier = "none"
+        self.argv: Sequence[str] = ()
+        self.environ: Mapping[str, str] = {}
+        self.fds: tuple[int, ...] = ()
+        self.left: Left | None = None
+        self._entered: Entered | None = None
+
+    def begin(self, entered: "Entered | None", command: Command, environ: Mapping[str, str]) -> None:
+        self._entered = entered
+        self.argv, self.environ = (command.argv, environ) if entered is None else (entered.argv, entered.environ)
+        if entered is not None:
+            self.tier = entered.tier
+            self.fds = entered.fds
+
+    def end(self) -> None:
+        """Its last process is gone."""
+        if self._entered is not None:
+            self.left = self._entered.leave()
+            self._entered = None
+
+
+class SharedCages:
+    """The sandbox that all views of one `Processes` share, made when the first command needs it."""
+
+    def __init__(self, make: "Callable[[], Cages] | None" = None) -> None:
+        """`make` gives another sandbox than this machine's."""
+        self._make = make or _cages_here
+        self._cages: Cages | None = None
+
+    def get(self) -> "Cages":
+        if self._cages is None:
+            self._cages = self._make()
+        return self._cages
+
+    def close(self) -> None:
+        if self._cages is not None:
+            self._cages.close()
+            self._cages = None
+
+
+def _cages_here() -> "Cages":
+    from codewhale.workspace.sandbox.cages import Cages  # noqa: PLC0415 - start-up: most starts run no command
+
+    return Cages(run_caged, start_victim)
+
+
+def run_caged(entered: "Entered", seconds: float) -> "Ran":
+    """Run a probe to its end, blocking; for the proof of a tier."""
+    from codewhale.workspace.sandbox.tiers import Ran  # noqa: PLC0415 - as above
+
+    with subprocess.Popen(
+        entered.argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=entered.cwd,
+        env=entered.environ,
+        start_new_session=True,
+        pass_fds=entered.fds,
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise OSError("the probes did not end in time") from None
+    return Ran(code=process.returncode, stdout=out, stderr=err)
+
+
+def start_victim(argv: tuple[str, ...], environ: Mapping[str, str]) -> "Attackable":
+    """A process that waits for its end and may be attacked; for the proof of a tier."""
+    from codewhale.workspace.sandbox.tiers import Attackable  # noqa: PLC0415 - as above
+
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, env=environ, cwd="/", start_new_session=True)
+
+    def end() -> None:
+        process.kill()
+        process.communicate()
+
+    return Attackable(pid=process.pid, end=end)
+
+
+def start_apart(argv: tuple[str, ...], environ: Mapping[str, str], fds: tuple[int, ...]) -> "subprocess.Popen[bytes]":
+    """Start a program of our own that looks after itself, talked to over its stdin and stdout; `OSError` when it cannot be."""
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env=dict(environ),
+        pass_fds=fds,
+        start_new_session=True,
+        bufsize=0,
+    )
+
+
+def _start_problem(command: Command, error: OSError | ValueError, *, confined: bool) -> ToolError:
     if isinstance(error, ValueError):
-        return "The command contains a NUL character, which no program can be given."
+        return ToolError("The command contains a NUL character, which no program can be given.")
     if not os.path.isdir(command.cwd):
-        return f"The directory {command.cwd} does not exist (or is not a directory), so nothing was run in it."
-    return f"{command.argv[0]} could not be started: {error.strerror or error}."
+        return ToolError(
+            f"The directory {command.cwd} does not exist (or is not a directory), so nothing was run in it."
+        )
+    if confined:
+        from codewhale.workspace.sandbox.ground import setup_failed  # noqa: PLC0415 - as above
+
+        return setup_failed(f"The sandbox could not be started: {error.strerror or error}.")
+    return ToolError(f"{command.argv[0]} could not be started: {error.strerror or error}.")

@@ -42,6 +42,7 @@ class Fittings(Struct, frozen=True, kw_only=True):
     seccomp_fd: int
     forwarder: tuple[str, ...] = ()
     proxy: str | None = None
+    root: bool = False
 
 
 def wrapped(
@@ -50,6 +51,7 @@ def wrapped(
     """The command line that runs `argv` in the cage."""
     words = [fittings.bwrap, *_NAMESPACES, *(() if network == "host" else ("--unshare-net",)), *_LIFE]
     words += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--bind", fittings.tmp, "/tmp"]
+    words += ["--ro-bind", "/proc/sys", "/proc/sys"] if fittings.root else []  # others cannot write there anyway
     for place in _ordered(places, masks):
         words += _mount(place, fittings.empty)
     words += ["--bind", fittings.ready, READY]

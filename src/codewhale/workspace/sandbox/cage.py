@@ -13,13 +13,14 @@ from msgspec import Struct
 
 from codewhale.domain.confinement import Confinement, Tier
 from codewhale.workspace.sandbox import bubblewrap, integrity, landlock, seatbelt
-from codewhale.workspace.sandbox.ground import Ground, Place, setup_failed, survey
+from codewhale.workspace.sandbox.ground import Ground, setup_failed, survey
 from codewhale.workspace.sandbox.masks import Masks
 from codewhale.workspace.sandbox.scratch import Scratch, became_ready
 from codewhale.workspace.sandbox.seccomp import Sockets, filter_program
 
 FORWARDER = os.path.normpath(os.path.join(os.path.dirname(__file__), "..", "web", "forward.py"))
-SPAWNER = os.path.join(os.path.dirname(__file__), "spawner.py")
+SPAWNER = f"import sys; sys.path[:0] = [{os.path.dirname(__file__)!r}]; import spawner; spawner.main()"
+"""Imported, not run as a script: then its byte code is kept."""
 PROXY_PORT = 3128
 
 _DROPPED = ("XDG_RUNTIME_DIR",)
@@ -144,6 +145,7 @@ def _bubblewrap(
         seccomp_fd=fds[0],
         forwarder=forwarder,
         proxy=stay.held.proxy,
+        root=os.geteuid() == 0,
     )
     argv = bubblewrap.wrapped(stay.wanted.argv, stay.wanted.cwd, stay.ground.places, stay.masks, network, fittings)
     return argv, stay.environ
@@ -153,12 +155,14 @@ def _landlock(
     stay: _Stay, scratch: Scratch, _bwrap: str | None, fds: list[int]
 ) -> tuple[tuple[str, ...], Mapping[str, str]]:
     if stay.held.network == "proxy":
-        raise setup_failed("The reduced sandbox cannot grant the network through the proxy; it has no network of its own.")
+        raise setup_failed(
+            "The reduced sandbox cannot grant the network through the proxy; it has no network of its own."
+        )
     host = stay.held.network == "host"
     written = landlock.orders(
         stay.wanted.argv,
         stay.environ,
-        [*stay.ground.places, Place(scratch.tmp, "read")],
+        stay.ground.places,
         tmp=scratch.tmp,
         seccomp=_filter("all" if host else "none", namespaces=False),
         ready=stay.ready,
@@ -166,7 +170,7 @@ def _landlock(
     )
     fds.append(_memory(written))
     python = os.path.realpath(sys.executable)
-    return (python, "-I", "-S", SPAWNER, str(fds[0])), {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+    return (python, "-I", "-S", "-c", SPAWNER, str(fds[0])), {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 
 
 def _seatbelt(
@@ -175,9 +179,7 @@ def _seatbelt(
     if stay.held.network == "proxy":
         raise setup_failed("This sandbox cannot grant the network through the proxy yet.")
     ground = stay.ground
-    text = seatbelt.profile(
-        ground.places, ground.missing, tmp=scratch.tmp, ready=stay.ready, network=stay.held.network
-    )
+    text = seatbelt.profile(ground.places, ground.missing, tmp=scratch.tmp, ready=stay.ready, network=stay.held.network)
     return seatbelt.wrapped(stay.wanted.argv, text, stay.ready), stay.environ
 
 

@@ -34,7 +34,12 @@ def git_places(dot_git: str) -> GitPlaces | None:
 
 
 def _repository(folder: str) -> GitPlaces | None:
-    for name, kind in (("HEAD", stat.S_ISREG), ("config", stat.S_ISREG), ("objects", stat.S_ISDIR), ("refs", stat.S_ISDIR)):
+    for name, kind in (
+        ("HEAD", stat.S_ISREG),
+        ("config", stat.S_ISREG),
+        ("objects", stat.S_ISDIR),
+        ("refs", stat.S_ISDIR),
+    ):
         if not _is(os.path.join(folder, name), kind):
             return None
     config = _read(os.path.join(folder, "config"))

@@ -110,6 +110,8 @@ def _freeze(path: str, places: dict[str, Place]) -> None:
 
 
 def _hide(path: str, places: dict[str, Place]) -> None:
+    if not os.path.lexists(path):
+        return
     real = os.path.realpath(path)
     if os.path.isdir(real):
         if any(within(real, place.path) and place.access == "hide" for place in places.values()):

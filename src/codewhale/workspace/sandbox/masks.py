@@ -32,7 +32,9 @@ class Masks:
         except OSError as error:
             self.release()
             reason = error.strerror or str(error)
-            raise setup_failed(f"{plain(error.filename or 'A protected name')} could not be kept free: {reason}.") from error
+            raise setup_failed(
+                f"{plain(error.filename or 'A protected name')} could not be kept free: {reason}."
+            ) from error
 
     def release(self) -> list[str]:
         """Let go, remove those that nobody else holds, and name those that somebody took away or filled."""

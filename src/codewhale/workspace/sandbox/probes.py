@@ -34,7 +34,9 @@ SYS = {
 
 def call(name, *args):
     """A raw system call; its result, -1 for every error."""
-    return libc.syscall(SYS[name][ARCH], *(a if isinstance(a, (bytes, ctypes._Pointer)) else ctypes.c_long(a) for a in args))
+    return libc.syscall(
+        SYS[name][ARCH], *(a if isinstance(a, (bytes, ctypes._Pointer)) else ctypes.c_long(a) for a in args)
+    )
 
 
 def put(path, content="owned"):
@@ -328,7 +330,10 @@ def daemon():
             os.environ.clear()
             for fd in range(3):
                 os.close(fd)
-            os.execv(sys.executable, [FACTS["daemon_word"], "-I", "-S", "-c", "import time; time.sleep(600)", FACTS["daemon_word"]])
+            os.execv(
+                sys.executable,
+                [FACTS["daemon_word"], "-I", "-S", "-c", "import time; time.sleep(600)", FACTS["daemon_word"]],
+            )
         os._exit(0)
     os.wait()
     return None

@@ -6,6 +6,7 @@ C library then falls back to `clone`. The numbers are those of the kernel's tabl
 """
 
 import struct
+from functools import cache
 from typing import Literal
 
 Sockets = Literal["none", "inet", "all"]
@@ -83,6 +84,7 @@ _SOCKET, _SOCKETPAIR = (41, 198), (53, 199)
 _PRLIMIT, _SETPRIORITY = (302, 261), (141, 140)
 
 
+@cache
 def filter_program(machine: str, sockets: Sockets, *, namespaces: bool) -> bytes | None:
     """The program for `machine` (as `os.uname` calls it); None where its numbers are not known, which is no cage.
 

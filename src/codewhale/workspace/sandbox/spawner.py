@@ -1,15 +1,15 @@
-"""A program of its own, standard library only: `python -I -S spawner.py FD` runs one command in Landlock and seccomp.
+"""A program of its own, standard library only: `spawner.main()`, given FD, runs one command in Landlock and seccomp.
 
 Three processes: this one, which the owner knows and may kill; a sub-reaper in a session of its own, which ends everything
-when the command or this one ends, however; and the command. FD holds the orders (`landlock.Orders` as JSON). Whatever cannot
+when the command or this one ends, however; and the command. FD holds the orders (`landlock.Orders`). Whatever cannot
 be set up ends with exit code 125 before the command is started.
 """
 
-import base64
 import ctypes
-import json
+import marshal
 import os
 import resource
+import select
 import signal
 import struct
 import sys
@@ -29,7 +29,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 def main() -> None:
     """Start the sub-reaper, wait for its word on how the command ended, and end the same way."""
     with os.fdopen(int(sys.argv[1]), "rb") as file:
-        orders = json.load(file)
+        orders = marshal.load(file)
     alive_end, alive = os.pipe()
     word, word_end = os.pipe()
     if os.fork() == 0:
@@ -61,8 +61,6 @@ def reaper(orders: dict, alive_end: int, word_end: int) -> None:
     for stream in range(3):
         os.close(stream)
     ended = os.pidfd_open(command)
-    import select
-
     ready, _, _ = select.select([alive_end, ended], [], [])
     if ended not in ready:
         os.kill(command, signal.SIGKILL)
@@ -78,7 +76,7 @@ def reaper(orders: dict, alive_end: int, word_end: int) -> None:
 def sweep() -> None:
     """Kill and reap until nobody is left: orphans become our children, so their children do as well."""
     for _ in range(SWEEPS):
-        with open("/proc/self/task/%d/children" % os.getpid(), "rb") as file:
+        with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
             children = [int(pid) for pid in file.read().split()]
         if not children:
             return
@@ -99,7 +97,7 @@ def become(orders: dict) -> None:
         prctl(PR_SET_NO_NEW_PRIVS, 1)
         restrict(orders)
         drop_capabilities()
-        seccomp(base64.b64decode(orders["seccomp"]))
+        seccomp(orders["seccomp"])
         check()
         os.ftruncate(ready, 0)
     except BaseException as problem:  # not one of ours may go on to the command
@@ -187,7 +185,3 @@ def checked(result: int, what: str) -> int:
     if result < 0:
         raise OSError(f"{what}: {os.strerror(ctypes.get_errno())}")
     return result
-
-
-if __name__ == "__main__":
-    main()

@@ -29,7 +29,15 @@ MUST_FAIL = (
     *("tcp4", "udp_dns", "unix_home", "unix_abstract", "netlink", "io_uring", "keyctl"),
     *("kill_host", "new_user_namespace", "mount", "gain_privilege"),
 )
-MUST_FAIL_IN_FULL = ("chmod_outside", "list_processes", "git_hook", "git_config", "git_swap", "create_missing", "daemon")
+MUST_FAIL_IN_FULL = (
+    "chmod_outside",
+    "list_processes",
+    "git_hook",
+    "git_config",
+    "git_swap",
+    "create_missing",
+    "daemon",
+)
 """What the reduced tier cannot hold."""
 LEFT_OVER = ("bare_repository", "setuid_bit", "memfd_exec")
 """What no tier holds: the first needs a hardened git, the others give nothing without new privileges."""
@@ -127,9 +135,7 @@ def attack(
 ) -> dict[str, bool | None]:
     """Run these probes in the tier's cage. Raises `ToolError` or OSError when they could not be run to their end."""
     token = new_token()
-    victim = means.victim(
-        ("/bin/sh", "-c", "read -r _; exit", token), {"PROBE": token, "PATH": "/usr/bin:/bin"}
-    )
+    victim = means.victim(("/bin/sh", "-c", "read -r _; exit", token), {"PROBE": token, "PATH": "/usr/bin:/bin"})
     try:
         with laid_out(scratch.folder, victim.pid, token) as trial:
             cells = _attacked(tier, binary, means, scratch, trial, names)

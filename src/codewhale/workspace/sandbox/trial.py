@@ -9,7 +9,7 @@ import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 
 from msgspec import Struct
@@ -30,7 +30,7 @@ class Trial(Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def laid_out(within: str, victim: int, token: str) -> Iterator[Trial]:
+def laid_out(within: str, victim: int, token: str) -> Generator[Trial]:
     """A trial below the folder `within`; `victim` is a process with `token` in its environment and its arguments."""
     with ExitStack() as stack:
         folder = os.path.realpath(tempfile.mkdtemp(prefix="trial-", dir=within))
