@@ -22,5 +22,5 @@ async def bounded(ports: Ports, text: str) -> tuple[str, dict[str, object] | Non
     omitted = len(content) - HEAD_BYTES - TAIL_BYTES
     head = content[:HEAD_BYTES].decode("utf-8", "ignore")
     tail = content[-TAIL_BYTES:].decode("utf-8", "ignore")
-    kept = f"{head}\n[{omitted} bytes left out; the whole output is blob sha256:{digest}]\n{tail}"
+    kept = f"{head}\n[{omitted} bytes left out; retrieve_tool_result reads them: ref sha256:{digest}]\n{tail}"
     return kept, {"blob": digest, "bytes": len(content), "omitted_bytes": omitted}

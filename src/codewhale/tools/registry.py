@@ -52,6 +52,10 @@ ENTRIES: dict[str, Entry] = {
     "project_map": Entry("project_map"),
     "validate_data": Entry("validate_data"),
     "note": Entry("note", plan=False),
+    "fetch_url": Entry("fetch_url"),
+    "web_search": Entry("web_search"),
+    "retrieve_tool_result": Entry("retrieve_tool_result"),
+    "handle_read": Entry("handle_read"),
 }
 
 
