@@ -5,12 +5,11 @@ Content is data of a stranger: nothing in it is run or fetched, and no input mak
 
 import codecs
 import re
-from typing import Literal
 from urllib.parse import urljoin
 
 from msgspec import Struct
 
-Format = Literal["markdown", "text", "raw"]
+from codewhale.workspace.web.forms import Format
 
 MAX_HTML = 1024 * 1024
 _MARKS = (

@@ -19,21 +19,23 @@ KEYLESS = ("duckduckgo", "bing")
 
 
 class SearchService(Struct, frozen=True, kw_only=True):
-    """The service that the person chose, with its key, or with the address of their own instance."""
+    """The service that the person chose, with its key, or with the address of their own instance. `only`: those of
+    the services that may be asked."""
 
     name: str = KEYLESS[0]
     key: str | None = None
     url: str | None = None
+    only: tuple[str, ...] | None = None
 
     @property
     def services(self) -> tuple[str, ...]:
         """Whom to ask, first one first."""
-        return (self.name, *(name for name in KEYLESS if name != self.name)) if self.name in KEYLESS else (self.name,)
+        all_of = (self.name, *(name for name in KEYLESS if name != self.name)) if self.name in KEYLESS else (self.name,)
+        return all_of if self.only is None else tuple(name for name in all_of if name in self.only)
 
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """The hosts that a search may reach."""
-        return tuple(HOSTS[name] or self._own() for name in self.services)
+    def host(self, name: str) -> str:
+        """Where one of the services lives; empty when its address cannot be used."""
+        return HOSTS[name] or self._own()
 
     def _own(self) -> str:
         from codewhale.workspace.web.urls import parse_web_url  # noqa: PLC0415 - start-up: few have one of their own

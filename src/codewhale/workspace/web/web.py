@@ -5,6 +5,8 @@ and opened with the first use.
 import asyncio
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from codewhale.domain.errors import ToolError
 from codewhale.domain.network import OPEN, NetworkPolicy, Reach, host_verdict
 from codewhale.workspace.web.service import SearchService
@@ -42,6 +44,15 @@ class Web:
         verdict, rule = host_verdict(self.policy, host)
         return Reach(host=host, verdict=verdict, rule=rule)
 
+    def search_hosts(self) -> dict[str, str]:
+        """Whom a search asks, and where: those that the policy allows, else those that it asks about, else all of them."""
+        places = {name: self.service.host(name) for name in self.service.services}
+        for verdict in ("allow", "prompt"):
+            kept = {name: host for name, host in places.items() if self.reach(host).verdict == verdict}
+            if kept:
+                return kept
+        return places
+
     def dialer(self) -> "Dialer":
         """What opens connections within the policy; also for the proxy of a sandbox."""
         if self._dialer is None:
@@ -73,9 +84,12 @@ class Web:
 
         try:
             async with asyncio.timeout(seconds):
-                return await search.search(self.dialer(), self.service, text, count, await self._authorities())
+                return await search.search(self.dialer(), self._chosen(), text, count, await self._authorities())
         except TimeoutError:
             raise ToolError(f"No answer from {self.service.name} in {seconds:g} s.", category="timeout") from None
+
+    def _chosen(self) -> SearchService:
+        return replace(self.service, only=tuple(self.search_hosts()))
 
     async def _authorities(self) -> "ssl.SSLContext":
         if self._tls is None:
