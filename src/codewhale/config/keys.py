@@ -16,7 +16,9 @@ from codewhale.config.lsp import LspKeys, lsp_settings
 from codewhale.config.network import NetworkKeys, network_policy
 from codewhale.config.redaction import Redaction
 from codewhale.config.search import SearchKeys, search_keys
+from codewhale.config.sandbox import SandboxKeys, surface_of
 from codewhale.config.settings import POLICIES, Problem, Retry, Secret
+from codewhale.config.snapshots import SnapshotKeys, snapshot_limits
 from codewhale.config.tools import ToolKeys, tool_problems
 from codewhale.domain.errors import ConfigError
 from codewhale.domain.messages import Effort
@@ -86,6 +88,7 @@ class FileKeys(Struct, frozen=True, kw_only=True):
     mode: Literal["agent", "plan", "yolo"] | None = None
     approval_policy: Literal["on-request", "suggest", "untrusted", "auto", "never", "deny"] | None = None
     max_steps: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    sandbox_mode: Literal["read-only", "workspace-write", "danger-full-access", "external-sandbox"] | None = None
     allow_insecure_http: bool | None = None
     proxy: Text | None = None
     ca_file: Text | None = None
@@ -99,9 +102,11 @@ class FileKeys(Struct, frozen=True, kw_only=True):
     tasks: TaskKeys = TaskKeys()
     tools: ToolKeys = ToolKeys()
     lsp: LspKeys = LspKeys()
+    sandbox: SandboxKeys = SandboxKeys()
     network: NetworkKeys | None = None
     search: SearchKeys | None = None
     redaction: Redaction = Redaction()
+    snapshots: SnapshotKeys = SnapshotKeys()
     audit: Audit = Audit()
 
 
@@ -113,9 +118,11 @@ _TABLES: dict[str, type[Struct]] = {
     "tasks": TaskKeys,
     "tools": ToolKeys,
     "lsp": LspKeys,
+    "sandbox": SandboxKeys,
     "network": NetworkKeys,
     "search": SearchKeys,
     "redaction": Redaction,
+    "snapshots": SnapshotKeys,
     "audit": Audit,
 }
 
@@ -160,9 +167,12 @@ def _layer(keys: FileKeys, problems: tuple[Problem, ...], path: str) -> Layer:
         idle_limit=keys.tasks.idle_limit,
         cancel_grace=keys.tasks.cancel_grace,
         lsp=lsp_settings(keys.lsp),
+        sandbox_mode=keys.sandbox_mode,
+        sandbox=surface_of(keys.sandbox, path),
         network=network_policy(keys.network, path),
         search=search_keys(keys.search),
         redaction=keys.redaction,
+        snapshots=snapshot_limits(keys.snapshots),
         audit=keys.audit,
         allow_insecure_http=keys.allow_insecure_http,
         proxy=keys.proxy,

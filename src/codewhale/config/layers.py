@@ -12,9 +12,11 @@ from msgspec.structs import replace
 from codewhale.config.audit import Audit
 from codewhale.config.redaction import Redaction
 from codewhale.config.settings import ApprovalPolicy, Problem, Retry, Search, Secret
+from codewhale.domain.confinement import Policy, Surface
 from codewhale.domain.language_servers import LspSettings
 from codewhale.domain.messages import Effort
 from codewhale.domain.network import NetworkPolicy
+from codewhale.domain.snapshots import SnapshotLimits
 
 
 class ProviderLayer(Struct, frozen=True, kw_only=True):
@@ -53,6 +55,7 @@ class Layer(Struct, frozen=True, kw_only=True):
     idle_limit: float | None = None
     cancel_grace: float | None = None
     redaction: Redaction | None = None
+    snapshots: SnapshotLimits | None = None
     audit: Audit | None = None
     tool_audit_log: str | None = None
     allow_insecure_http: bool | None = None
@@ -65,6 +68,8 @@ class Layer(Struct, frozen=True, kw_only=True):
     always_load: tuple[str, ...] | None = None
     workspace: str | None = None
     lsp: LspSettings | None = None
+    sandbox_mode: Policy | None = None
+    sandbox: Surface | None = None
     network: NetworkPolicy | None = None
     search: Search | None = None
     providers: dict[str, ProviderLayer] = field(default_factory=dict[str, ProviderLayer])

@@ -6,6 +6,7 @@ Invariant: reading settings never writes, never goes on the network, and never f
 import os
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from codewhale.config.audit import Audit
 from codewhale.config.environment import environment, given
@@ -22,9 +23,11 @@ from codewhale.config.settings import (
     Settings,
     Stream,
 )
+from codewhale.domain.confinement import POLICY_WORDS, Policy, Surface
 from codewhale.domain.errors import ConfigError
 from codewhale.domain.language_servers import LspSettings
 from codewhale.domain.network import OPEN
+from codewhale.domain.snapshots import SnapshotLimits
 from codewhale.domain.tasks import TaskLimits
 
 
@@ -81,9 +84,11 @@ def load(overrides: Overrides | None = None, *, environ: dict[str, str] | None =
         ),
         tasks=_tasks(all_of),
         lsp=all_of.lsp or LspSettings(),
+        sandbox=_sandbox(all_of, where, path),
         network=all_of.network or OPEN,
         search=search_of(file.search, env),
         redaction=all_of.redaction or Redaction(),
+        snapshots=all_of.snapshots or SnapshotLimits(),
         audit=_audit(path, all_of.audit),
         tool_audit_log=all_of.tool_audit_log,
         allow_insecure_http=bool(all_of.allow_insecure_http),
@@ -168,6 +173,7 @@ def _environment_layer(env: dict[str, str]) -> Layer:
         allow_shell=_flag(env, "DEEPSEEK_ALLOW_SHELL"),
         mode=_mode(env),
         approval_policy=POLICIES[policy] if policy else None,
+        sandbox_mode=_sandbox_mode(env),
         open_timeout=_seconds(env, "DEEPSEEK_STREAM_OPEN_TIMEOUT_SECS", 1, 300),
         idle_timeout=_seconds(env, "DEEPSEEK_STREAM_IDLE_TIMEOUT_SECS", 1, 3600),
         cors_origins=_list(env, "DEEPSEEK_CORS_ORIGINS"),
@@ -209,6 +215,23 @@ def _mode(env: dict[str, str]) -> str | None:
     if value is not None and value not in MODES:
         raise _bad("DEEPSEEK_MODE", value, "one of agent, plan, yolo")
     return value
+
+
+def _sandbox_mode(env: dict[str, str]) -> Policy | None:
+    value = given(env, "DEEPSEEK_SANDBOX_MODE")
+    for word in POLICY_WORDS:
+        if word == value:
+            return word
+    if value is not None:
+        raise _bad("DEEPSEEK_SANDBOX_MODE", value, f"one of {', '.join(POLICY_WORDS)}")
+    return None
+
+
+def _sandbox(all_of: Layer, where: Places, path: str) -> Surface:
+    """What is asked for, with our own state hidden from programs: keys, tokens and the log are in it."""
+    surface = all_of.sandbox or Surface()
+    own = (where.home, where.tasks, where.runtime, where.automations, path)
+    return replace(surface, policy=all_of.sandbox_mode, hidden=(*own, *surface.hidden))
 
 
 def _seconds(env: dict[str, str], name: str, low: float, high: float) -> float | None:

@@ -10,9 +10,11 @@ from msgspec import Struct, field
 
 from codewhale.config.audit import Audit
 from codewhale.config.redaction import Redaction
+from codewhale.domain.confinement import Surface
 from codewhale.domain.language_servers import LspSettings
 from codewhale.domain.messages import Effort
 from codewhale.domain.network import OPEN, NetworkPolicy
+from codewhale.domain.snapshots import SnapshotLimits
 from codewhale.domain.tasks import TaskLimits
 
 KeySource = Literal["env", "config", "missing"]
@@ -142,9 +144,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     runtime_api: RuntimeApi = RuntimeApi()
     tasks: TaskLimits = TaskLimits()
     lsp: LspSettings = LspSettings()
+    sandbox: Surface = Surface()
     network: NetworkPolicy = OPEN
     search: Search = Search()
     redaction: Redaction = Redaction()
+    snapshots: SnapshotLimits = SnapshotLimits()
     audit: Audit = Audit()
     tool_audit_log: str | None = None
     allow_insecure_http: bool = False
@@ -163,6 +167,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         return os.path.join(self.home, "skills_state.toml")
 
     @property
+    def permissions_file(self) -> str:
+        """The file of the person's rules."""
+        return os.path.join(self.home, "permissions.toml")
+
+    @property
     def audit_log(self) -> str:
         """The file of the audit log."""
         return self.audit.path or os.path.join(self.home, "audit.log")
@@ -176,6 +185,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     def trusted_paths_file(self) -> str:
         """The file that says which directories outside a workspace its threads may use."""
         return os.path.join(self.home, "workspace-trust.json")
+
+    @property
+    def snapshots_dir(self) -> str:
+        """The folder of the saved states of workspaces."""
+        return os.path.join(self.home, "snapshots")
 
     @property
     def prices_dir(self) -> str:

@@ -6,12 +6,14 @@ list also names what does not exist yet. May a call run at all? That is another 
 
 import posixpath as paths
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 
 Policy = Literal["read-only", "workspace-write", "danger-full-access", "external-sandbox"]
 """`read-only` writes to its temporary folder alone; `external-sandbox` means that something around us confines us."""
+
+POLICY_WORDS: tuple[Policy, ...] = get_args(Policy)
 
 Tier = Literal["bubblewrap", "landlock", "seatbelt", "external", "none"]
 """The mechanism, strongest first: bubblewrap and seatbelt are full, landlock is reduced, none is none."""
