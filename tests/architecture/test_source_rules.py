@@ -21,6 +21,7 @@ BOUNDARIES = {
     "src/codewhale/work/automations_book.py": "an automation that rests, and says why",
     "src/codewhale/surfaces/http/errors.py": "a 500 answer",
     "src/codewhale/policy/commands/judge.py": "the verdict ask: a judge that breaks has shown nothing",
+    "src/codewhale/policy/commands/parts.py": "a text of which nothing is known: no allow fits it, every deny may",
     "src/codewhale/workspace/lsp/edits.py": "a note that the edit could not be checked",
     "src/codewhale/store/writer.py": "failed tickets: the writer thread has no caller to raise to",
 }

@@ -4,7 +4,7 @@ Two axes, never mixed: `Decision` says whether a call may run, a `Confinement` s
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from msgspec import Struct
 
@@ -76,6 +76,28 @@ class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True):
     hosts: tuple[str, ...] = ()
     confined_by: str | None = None
     outcome: str | None = None
+
+
+class CallDecided(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The gate's decision on the call of this item (ours; the HTTP stream leaves it out), before anybody is asked or anything
+    runs: the verdict, the rule that gave it, and what every layer said. The rest is what the call was about, for looking at
+    it again: `command` is left out when it is longer than 4,096 characters, `targets` are at most 32; `confined_by` is what
+    would hold the program that it starts."""
+
+    WIRE: ClassVar[str] = "call.decided"
+    call_id: str
+    tool: str
+    verdict: Verdict
+    rule: str
+    reason: str
+    trail: tuple[Ruling, ...]
+    effects: tuple[Effect, ...]
+    workspace: str
+    command: str | None = None
+    cwd: str | None = None
+    targets: tuple[Target, ...] = ()
+    hosts: tuple[str, ...] = ()
+    confined_by: str | None = None
 
 
 def settle(trail: Sequence[Ruling]) -> Decision:

@@ -10,12 +10,11 @@ import msgspec
 from msgspec import Struct
 
 from codewhale.domain.automations import Automation, AutomationChange, Occurrence
-from codewhale.domain.decisions import Ruling, Target
+from codewhale.domain.decisions import CallDecided
 from codewhale.domain.processes import Process
 from codewhale.domain.records import CoherenceState, DeltaKind, Item, Thread, Turn, Usage
 from codewhale.domain.requests import Answer, ApprovalDecision, ResultContent, UserInput
 from codewhale.domain.tasks import Task, TaskChange
-from codewhale.domain.tools import Effect, Verdict
 from codewhale.domain.usage import Charge
 
 
@@ -138,28 +137,6 @@ class ItemInterrupted(Struct, frozen=True, kw_only=True):
 
     WIRE: ClassVar[str] = "item.interrupted"
     item: Item
-
-
-class CallDecided(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The gate's decision on the call of this item (ours; the HTTP stream leaves it out), before anybody is asked or anything
-    runs: the verdict, the rule that gave it, and what every layer said. The rest is what the call was about, for looking at
-    it again: `command` is left out when it is longer than 4,096 characters, `targets` are at most 32; `confined_by` is what
-    would hold the program that it starts."""
-
-    WIRE: ClassVar[str] = "call.decided"
-    call_id: str
-    tool: str
-    verdict: Verdict
-    rule: str
-    reason: str
-    trail: tuple[Ruling, ...]
-    effects: tuple[Effect, ...]
-    workspace: str
-    command: str | None = None
-    cwd: str | None = None
-    targets: tuple[Target, ...] = ()
-    hosts: tuple[str, ...] = ()
-    confined_by: str | None = None
 
 
 class ApprovalRequired(Struct, frozen=True, kw_only=True, omit_defaults=True):

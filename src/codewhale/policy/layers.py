@@ -24,7 +24,7 @@ def posture_layer(call: PlannedCall, posture: Posture) -> Rulings:
     """What the mode and the switches of the thread rule out."""
     if posture.mode == "plan" and call.effects & CHANGES:
         yield _ruling("posture", "deny", "mode_plan", "plan mode changes no files and runs no programs")
-    elif "execute" in call.effects and not (posture.allow_shell or posture.mode == "yolo"):
+    elif "execute" in call.effects and not posture.shell:
         yield _ruling("posture", "deny", "allow_shell", "the shell is switched off for this thread")
 
 

@@ -37,6 +37,11 @@ class Posture(Struct, frozen=True, kw_only=True):
     strict_law: bool = False
 
     @property
+    def shell(self) -> bool:
+        """Whether programs may be run at all."""
+        return self.allow_shell or self.mode == "yolo"
+
+    @property
     def automatic(self) -> bool:
         """Whether ordinary questions are answered without a person."""
         return self.auto_approve or self.mode == "yolo"
@@ -64,7 +69,7 @@ def narrowed(parent: Posture, child: Posture) -> Posture:
         tools = parent.tools & child.tools
     return Posture(
         mode=min(parent.mode, child.mode, key=_MODES.__getitem__),
-        allow_shell=_shell(parent) and _shell(child),
+        allow_shell=parent.shell and child.shell,
         auto_approve=parent.automatic and child.automatic,
         trust_mode=parent.trust_mode and child.trust_mode,
         never_ask=parent.never_ask or child.never_ask,
@@ -74,12 +79,13 @@ def narrowed(parent: Posture, child: Posture) -> Posture:
         tools=tools,
         barred=parent.barred | child.barred,
         tier=min(parent.tier, child.tier, key=_TIERS.__getitem__),
-        cage=min(parent.confined_to, child.confined_to, key=_CAGES.__getitem__),
+        cage=stricter(parent.confined_to, child.confined_to),
         guards_history=parent.guards_history and child.guards_history,
         unconfined=parent.unconfined and child.unconfined,
         strict_law=parent.lawful or child.lawful,
     )
 
 
-def _shell(posture: Posture) -> bool:
-    return posture.allow_shell or posture.mode == "yolo"
+def stricter(one: Policy, other: Policy) -> Policy:
+    """The one that lets programs do less."""
+    return min(one, other, key=_CAGES.__getitem__)

@@ -101,16 +101,20 @@ def rulings(call: PlannedCall, rules: Rules) -> Iterable[Ruling]:
         if says == "clear" and rules.broken:
             continue
         sure = says == _SAYS[rule.action]
-        yield Ruling(layer="rules", says=says, rule=f"permissions: {rule.name}", reason=_reason(rule, sure=sure))
+        yield Ruling(layer="rules", says=says, rule=f"permissions: {rule.name}", reason=_reason(rule, rules, sure=sure))
 
 
-def _reason(rule: Rule, *, sure: bool) -> str:
+def _reason(rule: Rule, rules: Rules, *, sure: bool) -> str:
     if not sure:
         return f"it may be what a rule is about ({rule.name}), which cannot be told before it runs"
-    said = {"allow": "a rule of yours allows it", "ask": "a rule wants it asked", "deny": "a rule denies it"}[
-        rule.action
-    ]
-    return f"{said}: {rule.reason}" if rule.reason else said
+    if rule not in rules.own:  # its words are not the person's: they are not repeated
+        return f"the project's rules {'deny it' if rule.action == 'deny' else 'want it asked'}"
+    said = {
+        "allow": "a rule of yours allows it",
+        "ask": "a rule of yours wants it asked",
+        "deny": "a rule of yours denies it",
+    }
+    return f"{said[rule.action]}: {rule.reason}" if rule.reason else said[rule.action]
 
 
 def matches(rule: Rule, call: PlannedCall) -> Match:

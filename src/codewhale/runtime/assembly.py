@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from codewhale.config.environment import environment
+from codewhale.config.environment import environment, given
 from codewhale.config.routes import model_route
 from codewhale.config.settings import Settings
 from codewhale.domain.ports import Clock, RandomIds, SystemClock
@@ -17,10 +17,12 @@ from codewhale.runtime.group import task_group
 from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.reaching import web_of
 from codewhale.runtime.redaction import redactor_of
+from codewhale.runtime.rulebook import Rulebook
 from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.standing import Standing
 from codewhale.runtime.surroundings import surroundings_of
 from codewhale.runtime.threads import Defaults
+from codewhale.runtime.undo.wiring import Undo
 from codewhale.store.sqlite import SqliteStore
 from codewhale.workspace.processes import Processes
 
@@ -40,6 +42,7 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
     models = Models(settings, clock)
     processes = Processes(environment())
     diagnostics = Diagnostics(settings.lsp, processes, allowed=lambda _: True)
+    undo = Undo(settings.snapshots_dir, settings.snapshots, processes, clock)
     first = store.latest_seq
     try:
         async with task_group() as group:
@@ -50,10 +53,13 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
                     models=models.of,
                     processes=processes,
                     surroundings=surroundings_of(settings),
-                    watchers=(diagnostics.watch,),
+                    watchers=(undo.watch, diagnostics.watch),
+                    undo=undo,
                     diagnostics=diagnostics,
                     web=web_of(settings),
-                    standing=Standing(unconfined=True),
+                    standing=Standing(
+                        unconfined=True, book=Rulebook(settings.permissions_file, given(environment(), "HOME"))
+                    ),
                 ),
                 group,
             )

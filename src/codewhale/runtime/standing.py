@@ -3,17 +3,13 @@
 The rules are asked for at every decision, so that one that was just written holds for the turn under way.
 """
 
-from collections.abc import Callable
-
 from msgspec import Struct
 from msgspec.structs import replace
 
+from codewhale.config.settings import Problem
 from codewhale.domain.confinement import Policy, Tier, policy_of
 from codewhale.policy.posture import Posture
-from codewhale.policy.rules import NO_RULES, Rules
-
-RulesOf = Callable[[str], Rules]
-"""The rules for calls in a workspace, as they are now."""
+from codewhale.runtime.rulebook import Rulebook, tightened
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -24,15 +20,21 @@ class Standing(Struct, frozen=True, kw_only=True):
     guards_history: bool = True
     configured: Policy | None = None
     unconfined: bool = False
-    rules: RulesOf = lambda _: NO_RULES
+    book: Rulebook | None = None
 
     def applied(self, posture: Posture, workspace: str) -> Posture:
         """The posture in this runtime, with the rules of this moment."""
-        return replace(
+        posture = replace(
             posture,
             tier=self.tier,
             guards_history=self.guards_history,
             cage=policy_of(posture.mode, self.configured),
             unconfined=self.unconfined,
-            rules=self.rules(workspace),
         )
+        if self.book is None:
+            return posture
+        return tightened(replace(posture, rules=self.book.rules(workspace)), self.book.limits(workspace))
+
+    def ignored(self, workspace: str) -> tuple[Problem, ...]:
+        """What the project in `workspace` tries to set and may not."""
+        return self.book.ignored(workspace) if self.book is not None else ()

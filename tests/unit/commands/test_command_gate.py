@@ -44,8 +44,25 @@ def test_the_model_is_told_why(place: Place) -> None:
     assert "home directory" in decision.reason
 
 
-@pytest.mark.parametrize("command", ["ls", "touch a", "git push"])
-def test_other_verdicts_change_no_decision(command: str, place: Place) -> None:
+@pytest.mark.parametrize("command", ["touch a", "git push"])
+def test_what_only_asks_changes_no_verdict(command: str, place: Place) -> None:
     planned, plain = call(command, place), call(command, place, judged=False)
     for posture in postures(planned):
-        assert decide(planned, posture) == decide(plain, posture)
+        with_judge, without = decide(planned, posture), decide(plain, posture)
+        assert (with_judge.verdict, with_judge.rule) == (without.verdict, without.rule)
+
+
+def test_a_safe_command_runs_unasked_where_a_sandbox_is_proved_and_writes_nothing_then(place: Place) -> None:
+    planned = call("ls", place)
+    decisions = {
+        tier: decide(planned, Posture(allow_shell=True, tier=tier))
+        for tier in ("bubblewrap", "landlock", "seatbelt", "external", "none")
+    }
+    assert {tier: (d.verdict, d.read_only) for tier, d in decisions.items()} == {
+        "bubblewrap": ("allow", True),
+        "landlock": ("allow", True),
+        "seatbelt": ("allow", True),
+        "external": ("ask", False),
+        "none": ("ask", False),
+    }
+    assert decisions["none"].rule == "sandbox_none"

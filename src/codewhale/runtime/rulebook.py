@@ -1,0 +1,101 @@
+"""The rules as they are now: the person's file and what a workspace tightens, read again when a file has changed.
+
+Looking whether one has changed is all that a decision costs. What is read is kept for a bounded number of workspaces.
+"""
+
+import os
+from collections import OrderedDict
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from codewhale.config.permissions import RulesRead, add_rule, read_rules
+from codewhale.config.project import FOLDER, ProjectLimits, project_limits
+from codewhale.config.settings import Problem
+from codewhale.policy.posture import Posture, stricter
+from codewhale.policy.rules import Rule, Rules
+
+MOST_WORKSPACES = 64
+Stamp = tuple[int, ...]
+_NO_LIMITS = ProjectLimits()
+
+
+class _Kept(Struct, kw_only=True):
+    stamp: tuple[Stamp | None, ...]
+    limits: ProjectLimits
+
+
+class Rulebook:
+    """`path` is the person's file, `home` their home folder."""
+
+    def __init__(self, path: str, home: str | None) -> None:
+        self.path = path
+        self._home = home
+        self._stamp: Stamp | None | object = self
+        self._own = RulesRead()
+        self._projects: OrderedDict[str, _Kept] = OrderedDict()
+
+    def own(self) -> RulesRead:
+        """The person's rules, or what keeps them from being read."""
+        stamp = _stamp(self.path)
+        if stamp != self._stamp:
+            self._own = read_rules(self.path, home=self._home)
+            self._stamp = stamp
+        return self._own
+
+    def limits(self, workspace: str) -> ProjectLimits:
+        """How the files of a workspace tighten them."""
+        folder = os.path.join(workspace, FOLDER)
+        stamp = tuple(_stamp(os.path.join(folder, name)) for name in ("", "permissions.toml", "config.toml"))
+        kept = self._projects.get(workspace)
+        if kept is None or kept.stamp != stamp:
+            limits = project_limits(workspace) if stamp[0] is not None else _NO_LIMITS
+            kept = self._projects[workspace] = _Kept(stamp=stamp, limits=limits)
+            while len(self._projects) > MOST_WORKSPACES:
+                self._projects.popitem(last=False)
+        return kept.limits
+
+    def rules(self, workspace: str) -> Rules:
+        """All rules for calls in a workspace."""
+        own, limits = self.own(), self.limits(workspace)
+        broken = (*((f"your {own.problem}",) if own.problem is not None else ()), *limits.broken)
+        return Rules(own=own.rules, limits=limits.rules, broken=broken)
+
+    def ignored(self, workspace: str) -> tuple[Problem, ...]:
+        """What the project tries to set and may not."""
+        return self.limits(workspace).ignored
+
+    def add(self, rule: Rule) -> None:
+        """Write one more rule of the person; it holds from the next decision on."""
+        add_rule(self.path, rule, home=self._home)
+
+
+def tightened(posture: Posture, limits: ProjectLimits) -> Posture:
+    """The posture as a project leaves it; never one that may do more."""
+    if limits.plan:
+        posture = replace(posture, mode="plan")
+    if limits.no_shell or limits.approvals is not None:
+        posture = replace(
+            _spelled(posture), allow_shell=posture.shell and not limits.no_shell, strict_law=posture.lawful
+        )
+    if limits.approvals is not None:
+        denied = limits.approvals == "denied"
+        posture = replace(posture, auto_approve=False, never_ask=posture.never_ask or denied)
+    if limits.cage is not None:
+        posture = replace(posture, cage=stricter(limits.cage, posture.confined_to))
+    return posture
+
+
+def _spelled(posture: Posture) -> Posture:
+    """The same posture with what yolo stands for written out, so that a part of it can be taken away."""
+    if posture.mode != "yolo":
+        return posture
+    return replace(posture, mode="agent", allow_shell=True, auto_approve=True, cage=posture.confined_to)
+
+
+def _stamp(path: str) -> Stamp | None:
+    try:
+        facts = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_size, facts.st_ctime_ns
