@@ -25,18 +25,19 @@ class SnapshotRow(Struct, frozen=True, kw_only=True):
     timestamp: int
 
 
-class Restored(Struct, frozen=True, kw_only=True):
-    """The snapshot whose files are back."""
-
-    restored: str
-
-
 class PatchResult(Struct, frozen=True, kw_only=True):
     """What was done to the files: how many, in words, and the snapshot that they are from (None: nothing to do)."""
 
     files_restored: int
     summary: str | None
     snapshot_label: str | None
+
+
+class Restored(Struct, frozen=True, kw_only=True):
+    """The snapshot whose files are back, and (ours) what that did."""
+
+    restored: str
+    result: PatchResult
 
 
 class PatchUndone(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """The sessions and rewinds of `runtime.client.Client`, apart so that each family stays small. Errors as there."""
 
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -18,6 +18,7 @@ from codewhale.domain.sessions import (
     SessionPeek,
     SessionSummary,
 )
+from codewhale.domain.snapshots import PatchResult, PatchUndone, SnapshotRow
 from codewhale.domain.views import SessionFilter
 
 
@@ -68,6 +69,20 @@ class RewindClient(Protocol):
         """Undo, then say the same again (or `prompt`) in the new thread."""
         ...
 
-    async def patch_undo(self, thread_id: str, depth: int) -> NoReturn:
-        """Undo with the files too: `NotAvailable`, after the same checks."""
+    async def patch_undo(self, thread_id: str, depth: int, *, force: bool = False) -> PatchUndone:
+        """Undo with the files too. `NotAvailable` when the workspace has no snapshots; `Conflict` when files changed since in
+        another way, unless `force`."""
+        ...
+
+    async def revert(self, thread_id: str, turns: int, *, force: bool = False) -> PatchResult:
+        """Take back what the last `turns` (1-50) turns that changed files did to them; the conversation stays. Errors as
+        above."""
+        ...
+
+    async def snapshots(self, limit: int = 20, workspace: str | None = None) -> list[SnapshotRow]:
+        """The newest snapshots of a workspace (the runtime's own if none is named), newest first."""
+        ...
+
+    async def restore(self, snapshot_id: str, *, workspace: str | None = None, force: bool = False) -> PatchResult:
+        """Make the files of the workspace what the snapshot has. Errors as `patch_undo`, and `NotFound`."""
         ...

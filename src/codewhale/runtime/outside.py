@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -20,6 +21,9 @@ from codewhale.work.port import TimeoutWaiter, Waiter
 from codewhale.workspace.files import Files
 from codewhale.workspace.processes import Processes
 from codewhale.workspace.web.web import NOWHERE, Web
+
+if TYPE_CHECKING:
+    from codewhale.runtime.undo.wiring import Undo
 
 
 class Model(Struct, frozen=True, kw_only=True):
@@ -65,4 +69,5 @@ class Outside(Struct, frozen=True, kw_only=True):
     watchers: tuple[Watcher, ...] = ()
     diagnostics: Diagnostics | None = None
     standing: Standing = Standing()
+    undo: "Undo | None" = None
     web: Web = NOWHERE

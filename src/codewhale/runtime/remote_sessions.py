@@ -2,13 +2,13 @@
 has it."""
 
 from collections.abc import Mapping
-from typing import NoReturn, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from urllib.parse import urlencode
 
 from msgspec import UNSET, Raw, Struct
 
 from codewhale.domain.commands import StartedTurn
-from codewhale.domain.errors import InvalidInput, NotAvailable, NotFound
+from codewhale.domain.errors import InvalidInput, NotFound
 from codewhale.domain.ports import is_id
 from codewhale.domain.sessions import (
     PatchedSession,
@@ -22,6 +22,7 @@ from codewhale.domain.sessions import (
     SessionPeek,
     SessionSummary,
 )
+from codewhale.domain.snapshots import PatchResult, PatchUndone, Restored, SnapshotRow
 from codewhale.domain.text import whole_fields
 from codewhale.domain.views import SessionFilter
 from codewhale.runtime.client_sessions import Undone
@@ -84,9 +85,23 @@ class RemoteRewinds:
     async def retry(self, thread_id: str, depth: int, prompt: str | None) -> StartedTurn:
         return await self._ask("POST", _thread(thread_id, "retry"), StartedTurn, {"depth": depth, "prompt": prompt})
 
-    async def patch_undo(self, thread_id: str, depth: int) -> NoReturn:
-        await self._ask("POST", _thread(thread_id, "patch-undo"), Raw, {"depth": depth})
-        raise NotAvailable("the server can undo with files, this codewhale does not know its answer")
+    async def patch_undo(self, thread_id: str, depth: int, *, force: bool = False) -> PatchUndone:
+        body = {"depth": depth, "force": force}
+        return await self._ask("POST", _thread(thread_id, "patch-undo"), PatchUndone, body)
+
+    async def revert(self, thread_id: str, turns: int, *, force: bool = False) -> PatchResult:
+        return await self._ask("POST", _thread(thread_id, "revert"), PatchResult, {"turns": turns, "force": force})
+
+    async def snapshots(self, limit: int = 20, workspace: str | None = None) -> list[SnapshotRow]:
+        query = _query({"limit": limit, "workspace": workspace})
+        return await self._ask("GET", "/v1/snapshots" + query, list[SnapshotRow])
+
+    async def restore(self, snapshot_id: str, *, workspace: str | None = None, force: bool = False) -> PatchResult:
+        if not snapshot_id.isalnum():
+            raise NotFound(f"Snapshot not found: {snapshot_id[:80]}")
+        query = _query({"workspace": workspace, "force": force})
+        restored = await self._ask("POST", f"/v1/snapshots/{snapshot_id}/restore{query}", Restored)
+        return restored.result
 
 
 def _session(session_id: str, rest: str = "") -> str:

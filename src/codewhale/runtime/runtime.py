@@ -37,7 +37,8 @@ from codewhale.store.port import Store, Ticket
 if TYPE_CHECKING:
     from codewhale.runtime.automations import RuntimeAutomations
     from codewhale.runtime.client_introspection import IntrospectionClient
-    from codewhale.runtime.client_sessions import RewindClient, SessionsClient
+    from codewhale.runtime.client_sessions import SessionsClient
+    from codewhale.runtime.rewinds import Rewinds
     from codewhale.runtime.tasks import RuntimeTasks
 
 READ_BATCH = 256
@@ -68,11 +69,13 @@ class Runtime:
         return Sessions(self._ports, self._defaults, self._residents, self._heal)
 
     @property
-    def rewinds(self) -> RewindClient:
+    def rewinds(self) -> Rewinds:
         """Ways back."""
         from codewhale.runtime.rewinds import Rewinds  # noqa: PLC0415 - start-up: a command line asks for none
 
-        return Rewinds(self._ports, self._residents, self._heal, self.start_turn)
+        return Rewinds(
+            self._ports, self._residents, self._heal, self.start_turn, self._outside.undo, self._defaults.workspace
+        )
 
     @property
     def introspection(self) -> IntrospectionClient:

@@ -5,8 +5,7 @@ itself be undone, and again after it, so that what it did is known.
 """
 
 import os
-import shutil
-from collections.abc import Collection, Sequence, Sized
+from collections.abc import Collection, Mapping, Sequence, Sized
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,7 +19,7 @@ from codewhale.workspace.blocking import blocking
 from codewhale.workspace.snapshot.apply import Outcome, apply
 from codewhale.workspace.snapshot.plan import Plan, Stretch, bring_back, take_back, with_folders
 from codewhale.workspace.snapshot.records import Note, Snapshot
-from codewhale.workspace.snapshot.store import SnapshotStore, View
+from codewhale.workspace.snapshot.store import SnapshotStore, View, remove_tree
 
 _NAMED = 20
 FORCE = "`--force` (or force: true) goes back anyway; the present state is kept as a snapshot first"
@@ -57,31 +56,44 @@ class Back:
         newest = known[::-1][:limit]
         return [SnapshotRow(id=each.id, label=each.label, timestamp=int(each.note.at)) for each in newest]
 
-    async def turns(self, workspace: str, wanted: Wanted, turn_ids: Sequence[str]) -> PatchResult:
-        """Take back what these turns changed in the files. `Conflict` when it cannot be told apart from later changes."""
+    async def turns(
+        self, workspace: str, wanted: Wanted, ids: Mapping[str, str], needed: Collection[str]
+    ) -> PatchResult:
+        """Take back what these turns changed in the files; `ids` has every id of a turn to the one it is known by. `Conflict`
+        when that cannot be told apart from later changes, or one that is `needed` has no snapshot."""
         async with self._keeper.opened(workspace) as store:
             now = await store.look()
             known = await store.snapshots()
             gone = taken_back(known)
-            chosen = [mark for mark in marks(known) if mark.turn_id in turn_ids and mark.turn_id not in gone]
+            own = [mark for mark in marks(known) if mark.turn_id in ids]
+            lacking = set(needed) - {ids[mark.turn_id] for mark in own}
+            if lacking and not wanted.force:
+                raise Conflict(
+                    f"There is no snapshot from before {_plural(lacking, 'turn')} that may have changed files: "
+                    f"{_listed(lacking)}",
+                    hint="snapshots are kept for some days only; undo without the files works, and so does force: true",
+                )
+            chosen = [mark for mark in own if mark.turn_id not in gone]
             return await self._take_back(store, chosen, now, wanted)
 
-    async def last(self, workspace: str, wanted: Wanted, count: int) -> PatchResult:
-        """Take back the last `count` turns of the thread that changed files and are not taken back yet."""
+    async def last(self, workspace: str, wanted: Wanted, ids: Collection[str], count: int) -> PatchResult:
+        """Take back the last `count` of these turns that changed files and are not taken back yet."""
         async with self._keeper.opened(workspace) as store:
             now = await store.look()
             known = await store.snapshots()
             gone = taken_back(known)
             chosen: list[Mark] = []
-            for mark in reversed(marks(known, wanted.thread_id)):
+            for mark in reversed(marks(known)):
                 if len(chosen) == count:
                     break
+                if mark.turn_id not in ids:
+                    continue
                 end = _view(mark.after) if mark.after is not None else now
                 if mark.turn_id not in gone and await store.changes(_view(mark.before), end):
                     chosen.insert(0, mark)
             if len(chosen) < count:
                 raise Conflict(
-                    f"There are {len(chosen)} turns of this thread whose changes of files can be undone, not {count}",
+                    f"This thread has {_plural(chosen, 'turn')} whose changes of files can be undone; {count} asked for",
                     hint="snapshots are kept for some days only; `codewhale restore list` shows those there are",
                 )
             return await self._take_back(store, chosen, now, wanted)
@@ -124,9 +136,12 @@ class Back:
 
     async def _go(self, store: SnapshotStore, way: _Way, wanted: Wanted) -> PatchResult:
         plan = way.plan
+        others = self._keeper.writing.get(store.root, {}).keys() - {wanted.turn_id}
+        if others and not wanted.force:
+            raise Conflict("Nothing was restored: a turn is writing in this folder now", hint="wait for its end")
         if plan.conflicts and not wanted.force:
             raise Conflict(
-                f"Nothing was restored: {_files(plan.conflicts)} changed since then in another way, or beside it: "
+                f"Nothing was restored: {_plural(plan.conflicts, 'file')} changed since then in another way, or beside it: "
                 f"{_listed(plan.conflicts)}",
                 hint=FORCE,
             )
@@ -155,7 +170,7 @@ class Back:
             contents = {oid: os.path.join(folder, str(number)) for number, oid in enumerate(oids)}
             return await blocking(lambda stop: apply(store.root, plan, contents, lambda: bool(stop)))
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
 
 
 def _undone_after(known: Sequence[Snapshot], target: Snapshot) -> tuple[str, ...]:
@@ -178,7 +193,7 @@ def _result(outcome: Outcome, plan: Plan, way: _Way, kept: Snapshot) -> PatchRes
     summary += f". The state before this is kept as {kept.label} ({kept.id[:12]})."
     if outcome.failed:
         reasons = "; ".join(f"{shown(path)}: {why}" for path, why in list(outcome.failed.items())[:_NAMED])
-        summary += f" Not restored, {_files(outcome.failed)}: {reasons}."
+        summary += f" Not restored, {_plural(outcome.failed, 'file')}: {reasons}."
     return PatchResult(files_restored=count, summary=_lost(summary, plan), snapshot_label=way.label)
 
 
@@ -189,8 +204,8 @@ def _lost(summary: str, plan: Plan) -> str:
     return f"{summary} Was not in the snapshot and is gone: {named}."
 
 
-def _files(paths: Sized) -> str:
-    return f"{len(paths)} file" + "s" * (len(paths) != 1)
+def _plural(things: Sized, word: str) -> str:
+    return f"{len(things)} {word}" + "s" * (len(things) != 1)
 
 
 def _listed(paths: Collection[str]) -> str:

@@ -41,7 +41,7 @@ class Keeper:
     @asynccontextmanager
     async def opened(self, workspace: str) -> AsyncGenerator[SnapshotStore]:
         """The workspace's store, for this caller alone. `NotAvailable` with the reason when it has none."""
-        root = os.path.realpath(workspace)
+        root = root_of(workspace)
         async with self._turns.setdefault(root, asyncio.Lock()):
             store = self._store(root)
             try:
@@ -97,6 +97,11 @@ class Keeper:
                 size_after=limits.max_disk_mb * _MEGABYTE * 4 // 5,
             ),
         )
+
+
+def root_of(workspace: str) -> str:
+    """The workspace's one real path."""
+    return os.path.realpath(workspace)
 
 
 def unix(moment: str) -> float:

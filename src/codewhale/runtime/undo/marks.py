@@ -21,14 +21,12 @@ class Mark(Struct, frozen=True, kw_only=True):
     after: Snapshot | None
 
 
-def marks(snapshots: Sequence[Snapshot], thread_id: str | None = None) -> list[Mark]:
-    """The turns with a state before them, the oldest first; of one thread, if given."""
+def marks(snapshots: Sequence[Snapshot]) -> list[Mark]:
+    """The turns with a state before them, the oldest first."""
     before: dict[str, Snapshot] = {}
     after: dict[str, Snapshot] = {}
     for each in snapshots:
         note = each.note
-        if thread_id is not None and note.thread_id != thread_id:
-            continue
         if note.label.startswith(PRE_TURN):
             before[note.turn_id] = each
         elif note.label.startswith(POST_TURN):

@@ -17,6 +17,8 @@ from codewhale.workspace.snapshot.records import Note, Snapshot
 from codewhale.workspace.snapshot.store import SnapshotStore, View
 
 CHANGING = frozenset({"write", "execute"})
+HEAD_START = 0.2
+"""Seconds after which a turn that has called nothing is looked at for: a short answer costs nothing."""
 CHEAP_SECONDS = 0.25
 """Where a look at the workspace takes longer, the state before the turn is the one from its start, and calls get none."""
 
@@ -29,6 +31,7 @@ class SnapshotWatch:
         self._seat = seat
         self._root = os.path.realpath(seat.thread.workspace)
         self._first: asyncio.Task[View | None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._problem: str | None = None
         self._begun = False
         self._cheap = False
@@ -40,24 +43,25 @@ class SnapshotWatch:
         self._seq = self._seat.recorder.ports.store.latest_seq
         if self._seat.posture().mode == "plan":
             return
-        looking = self._first = self._seat.group.create_task(self._look())
+        self._timer = asyncio.get_running_loop().call_later(HEAD_START, self._begin)
         own = asyncio.current_task()
         if own is not None:
-            own.add_done_callback(lambda _: looking.cancel())
+            own.add_done_callback(lambda _: self._stop())
 
     async def call_planned(self, call: PlannedCall) -> None:
         del call
 
     async def call_cleared(self, call: PlannedCall) -> None:
         """Before the first call that may write the state before the turn is kept; before the others, the state then."""
-        if not call.effects & CHANGING or self._first is None:
+        if not call.effects & CHANGING or self._timer is None:
             return
+        looking = self._begin()
         if self._begun:
             if self._cheap:
                 await self._take(f"tool:{call.call_id}")
             return
         self._begun = True
-        view = await self._first
+        view = await looking
         turns = self._keeper.writing.setdefault(self._root, {})
         mine = turns.setdefault(self._seat.recorder.turn.id, set())
         for turn_id, beside in turns.items():
@@ -76,8 +80,7 @@ class SnapshotWatch:
         """Keep the state after the turn, if anything in it may have written."""
         del status
         if not self._begun:
-            if self._first is not None:
-                self._first.cancel()
+            self._stop()
             return
         turns = self._keeper.writing.get(self._root, {})
         beside = tuple(sorted(turns.pop(turn.id, set())))
@@ -87,6 +90,20 @@ class SnapshotWatch:
             await self._take(f"{POST_TURN}{self._seq}", beside=beside)
             self._tell()
             self._seat.group.create_task(self._prune())
+
+    def _begin(self) -> "asyncio.Task[View | None]":
+        """Look at the workspace now, unless that has begun."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._first is None:
+            self._first = self._seat.group.create_task(self._look())
+        return self._first
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._first is not None:
+            self._first.cancel()
 
     async def _look(self) -> View | None:
         clock = self._keeper.clock

@@ -141,34 +141,18 @@ class RetryRequest(Struct, frozen=True, kw_only=True):
     prompt: str | None = None
 
 
-class Snapshot(Struct, frozen=True, kw_only=True):
-    """A saved state of the workspace; `timestamp` in Unix seconds."""
+class PatchUndoRequest(Struct, frozen=True, kw_only=True):
+    """How far back, and (ours) whether files that changed since in another way may be overwritten."""
 
-    id: str
-    label: str
-    timestamp: int
-
-
-class Restored(Struct, frozen=True, kw_only=True):
-    """The snapshot whose files are back."""
-
-    restored: str
+    depth: Annotated[int, Meta(ge=0)] = 0
+    force: bool = False
 
 
-class PatchResult(Struct, frozen=True, kw_only=True):
-    """What became of the files."""
+class RevertRequest(Struct, frozen=True, kw_only=True):
+    """How many of the turns that changed files are to be taken back, and whether other changes may be overwritten."""
 
-    files_restored: int
-    summary: str | None
-    snapshot_label: str | None
-
-
-class PatchUndone(Struct, frozen=True, kw_only=True):
-    """The thread and the files as they were before."""
-
-    patch_result: PatchResult
-    thread: Thread
-    original_user_text: str | None
+    turns: Annotated[int, Meta(ge=1, le=50)] = 1
+    force: bool = False
 
 
 class CompactRequest(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from codewhale.workspace.beneath import DIRECTORY
 from codewhale.workspace.blocking import Stop
+from codewhale.workspace.snapshot.records import Kept
 from codewhale.workspace.snapshot.scan import Stamp, stamp_of
 
 BATCH = 8 * 1024 * 1024
@@ -17,14 +18,6 @@ _CHUNK = 4 * 1024 * 1024
 UNSURE: Stamp = (0, 0, 0, 0, 0)
 """The stamp of a file that may change without its stamp showing it: it is read again the next time."""
 RACE_NS = 2_000_000_000
-
-
-class Kept(Struct, frozen=True, array_like=True):
-    """A file as the last snapshot has it: its stamp, git's mode of it, git's name of its content."""
-
-    stamp: Stamp
-    mode: str
-    oid: str
 
 
 class Batch(Struct):

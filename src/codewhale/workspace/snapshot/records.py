@@ -5,8 +5,18 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
+from codewhale.workspace.snapshot.scan import Stamp
+
 MAX_ODD = 1000
 """Most files with unusual permissions, and most empty folders, that a snapshot remembers."""
+
+
+class Kept(Struct, frozen=True, array_like=True):
+    """A file as the last snapshot has it: its stamp, git's mode of it, git's name of its content."""
+
+    stamp: Stamp
+    mode: str
+    oid: str
 
 
 class Detail(Struct, frozen=True, kw_only=True, omit_defaults=True):

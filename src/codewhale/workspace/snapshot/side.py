@@ -13,8 +13,7 @@ from codewhale.domain.errors import ToolError
 from codewhale.workspace.git.run import Git, GitJob
 from codewhale.workspace.processes import ProcessResult
 from codewhale.workspace.snapshot.quoting import quoted, unquoted
-from codewhale.workspace.snapshot.reading import Kept
-from codewhale.workspace.snapshot.records import Snapshot, decode
+from codewhale.workspace.snapshot.records import Kept, Snapshot, decode
 
 LATEST = "refs/codewhale/latest"
 KEPT = "refs/snapshots/"

@@ -6,7 +6,6 @@ anywhere leaves what was there before: refs move last, and the file of what was 
 
 import fcntl
 import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
@@ -18,8 +17,18 @@ from msgspec import Struct
 from codewhale.domain.errors import ToolError
 from codewhale.workspace.blocking import blocking
 from codewhale.workspace.snapshot.keep import oldest, superfluous
-from codewhale.workspace.snapshot.reading import BATCH, Kept, Reader
-from codewhale.workspace.snapshot.records import MAX_ODD, Change, Detail, Message, Note, Snapshot, State, decode, encode
+from codewhale.workspace.snapshot.records import (
+    MAX_ODD,
+    Change,
+    Detail,
+    Kept,
+    Message,
+    Note,
+    Snapshot,
+    State,
+    decode,
+    encode,
+)
 from codewhale.workspace.snapshot.scan import Limits, Scan, scan
 from codewhale.workspace.snapshot.side import KEPT, Entry, Side
 
@@ -145,7 +154,7 @@ class SnapshotStore:
 
     def clear(self) -> None:
         """Remove all snapshots from the disk."""
-        shutil.rmtree(os.path.join(self._side.path, ".git"), ignore_errors=True)
+        remove_tree(os.path.join(self._side.path, ".git"))
         self._forget()
         self._seen = self._known = None
 
@@ -183,7 +192,7 @@ class SnapshotStore:
     def staging(self) -> str:
         """A new, empty folder of our own for `unpack`."""
         folder = os.path.join(self._side.path, "restore")
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
         os.makedirs(folder, mode=0o700)
         return folder
 
@@ -197,6 +206,10 @@ class SnapshotStore:
         self, found: Scan, stale: Sequence[str], old: dict[str, Kept], now: int
     ) -> tuple[dict[str, Kept], list[bytes]]:
         """Read what has changed; all but the last batch of contents are stored already."""
+        if not stale:
+            return {}, []
+        from codewhale.workspace.snapshot.reading import BATCH, Reader  # noqa: PLC0415 - start-up: most looks read nothing
+
         reader = Reader(self.root, stale, old, now=now, limit=self._limits.file)
         fresh: dict[str, Kept] = {}
         rest: list[bytes] = []
@@ -256,6 +269,13 @@ class SnapshotStore:
         """Until the new state is kept, none is known: whatever happens in between, all files are read anew after it."""
         with suppress(FileNotFoundError):
             os.unlink(self._state)
+
+
+def remove_tree(folder: str) -> None:
+    """Remove a folder of our own, as far as that goes."""
+    from shutil import rmtree  # noqa: PLC0415 - start-up: it brings every compressor there is
+
+    rmtree(folder, ignore_errors=True)
 
 
 def _entry(kept: Kept) -> Entry:
