@@ -180,7 +180,7 @@ def _variables() -> dict[str, str]:
 
 def _keys(struct: type[msgspec.Struct], prefix: str) -> Iterable[tuple[str, str]]:
     for field in msgspec.structs.fields(struct):
-        inner = field.type
+        inner = _section(field.type)
         origin = typing.get_origin(inner)
         if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
             yield from _keys(inner, f"{prefix}{field.encode_name}.")
@@ -188,6 +188,13 @@ def _keys(struct: type[msgspec.Struct], prefix: str) -> Iterable[tuple[str, str]
             yield from _keys(typing.get_args(inner)[1], f"{prefix}{field.encode_name}.<id>.")
         else:
             yield f"{prefix}{field.encode_name}", _type(inner)
+
+
+def _section(kind: Any) -> Any:
+    """The record of a section that may be left out."""
+    given = [one for one in typing.get_args(kind) if one is not type(None)]
+    section = given[0] if len(given) == 1 and isinstance(kind, types.UnionType) else kind
+    return section if isinstance(section, type) and issubclass(section, msgspec.Struct) else kind
 
 
 def _fields(struct: type[msgspec.Struct]) -> str:

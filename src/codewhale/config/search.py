@@ -34,15 +34,16 @@ def search_keys(keys: SearchKeys | None) -> Search | None:
 def search_of(file: Search | None, environ: dict[str, str]) -> Search:
     """The search service: the environment's, else the file's, else the one that needs no key. The key in the file is sent to
     the service that the file names and to no other."""
-    named = given(environ, "DEEPSEEK_SEARCH_PROVIDER")
-    if named is not None and named not in PROVIDERS:
+    search_provider = given(environ, "DEEPSEEK_SEARCH_PROVIDER")
+    if search_provider is not None and search_provider not in PROVIDERS:
         raise ConfigError(
-            f"DEEPSEEK_SEARCH_PROVIDER is {named!r}, which cannot be used",
+            f"DEEPSEEK_SEARCH_PROVIDER is {search_provider!r}, which cannot be used",
             hint=f"set it to one of {', '.join(PROVIDERS)}",
         )
-    provider = named or (file or Search()).provider
+    provider = search_provider or (file or Search()).provider
     variable = KEY_VARIABLES.get(provider)
-    key = given(environ, "DEEPSEEK_SEARCH_API_KEY") or (given(environ, variable) if variable else None)
+    search_api_key = given(environ, "DEEPSEEK_SEARCH_API_KEY")
+    key = search_api_key or (given(environ, variable) if variable else None)
     saved = file if file is not None and file.provider == provider else Search()
     secret = Secret(key) if key else saved.api_key
     return Search(provider=provider, api_key=secret if variable else None, url=saved.url)

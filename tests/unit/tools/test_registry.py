@@ -48,9 +48,10 @@ def test_kind_and_default_follow_from_the_effects(tool: Tool) -> None:
         "command_execution" if "execute" in tool.effects else "file_change" if "write" in tool.effects else "tool_call"
     )
     assert item_kind(tool.name) == kind
-    assert tool.default == ("ask" if tool.effects & {"write", "execute", "network"} else "allow")
+    assert tool.default == ("ask" if tool.effects & {"write", "execute"} else "allow")
     assert tool.arguments.__struct_config__.forbid_unknown_fields
     assert tool.describe is not None or not tool.effects & {"write", "execute", "network"}
+    assert tool.hosts is not None or "network" not in tool.effects, "the network policy is asked about hosts"
 
 
 def test_all_schemas_together_are_small() -> None:
