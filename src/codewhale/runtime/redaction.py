@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 
+from msgspec import Struct
+
 from codewhale.config.settings import Settings
 from codewhale.domain.errors import ConfigError
 from codewhale.policy.redaction.known import secrets_among
-from codewhale.policy.redaction.redactor import Redactor
+from codewhale.policy.redaction.redactor import KNOWN, Redactor
 from codewhale.policy.redaction.shapes import IDS, SHAPES, Shape, custom
 
 _TELLING = ("authorization", "key", "token", "secret", "cookie")
@@ -45,3 +47,21 @@ def _keys(settings: Settings) -> Iterable[str]:
         keys.append(route.api_key)
         yield from (v for k, v in route.http_headers.items() if any(word in k.lower() for word in _TELLING))
     yield from (key.reveal() for key in keys if key is not None)
+
+
+class Pattern(Struct, frozen=True, kw_only=True):
+    """One kind of secret, whether it is looked for, and what it is."""
+
+    id: str
+    on: bool
+    means: str
+
+
+def patterns_of(settings: Settings) -> list[Pattern]:
+    """Every kind there is, the exact values first."""
+    looked_for = shapes_of(settings)
+    known = Pattern(
+        id=KNOWN, on=True, means="your keys, and variables named like secrets, in plain, base64, URL and hex"
+    )
+    off = [Pattern(id=shape.id, on=False, means=shape.means) for shape in SHAPES if shape not in looked_for]
+    return [known, *(Pattern(id=shape.id, on=True, means=shape.means) for shape in looked_for), *off]

@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("export", "write all conversations as files that `codewhale import` reads"),
     "scripted-model": ("scripted_model", "serve a pretend model from a script, for tests"),
     "policy": ("policy", "ask what would be allowed: is this command safe, asked about or forbidden"),
+    "trust": ("trust", "see and decide what this folder may make codewhale run"),
+    "redact": ("redact", "see which secrets are taken out of what is kept, and try it"),
     "completion": ("completion", "print the tab-completion script for your shell"),
 }
 """Command name to (module in this package, what it does)."""

@@ -18,6 +18,7 @@ from codewhale.config.route_facts import capability, shown_endpoint, why_unusabl
 from codewhale.config.settings import Settings
 from codewhale.domain.errors import CodewhaleError
 from codewhale.runtime.owner import owner_of
+from codewhale.runtime.trust import untrusted_of
 from codewhale.surfaces.cli.doctor_report import report
 from codewhale.surfaces.cli.parser import settings_of
 from codewhale.surfaces.cli.terminal import clean, write_lines, write_text
@@ -57,6 +58,7 @@ def findings(settings: Settings) -> list[Finding]:
         *_settings(settings),
         *_model(settings),
         _directory("workspace", settings.workspace),
+        _trust(settings),
         _directory("data", settings.runtime_dir),
         _owner(settings),
         _program("git", "needed to see what changed"),
@@ -91,6 +93,16 @@ def _model(settings: Settings) -> list[Finding]:
         origin = " or ".join(route.api_key_env) if route.api_key_source == "env" else settings.config_path
         key = Finding("ok", "key", f"set, from {origin}")
     return [where, window, key]
+
+
+def _trust(settings: Settings) -> Finding:
+    try:
+        untrusted = untrusted_of(settings, settings.workspace)
+    except CodewhaleError as error:
+        return Finding("bad", "trust", error.in_full())
+    if untrusted:
+        return Finding("note", "trust", f"not trusted, so never run: {', '.join(untrusted)} (codewhale trust show)")
+    return Finding("ok", "trust", "nothing in the workspace waits for your trust")
 
 
 def _directory(subject: str, path: str) -> Finding:

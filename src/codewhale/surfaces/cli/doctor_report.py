@@ -10,6 +10,7 @@ import msgspec
 from codewhale import __version__
 from codewhale.config.route_facts import capability, shown_endpoint
 from codewhale.config.settings import Settings
+from codewhale.runtime.trust import untrusted_of
 
 Json = dict[str, object]
 MAX_MCP = 4 * 1024 * 1024
@@ -44,6 +45,7 @@ def report(settings: Settings) -> Json:
         },
         "sandbox": {"available": False, "kind": None},
         "platform": {"os": _os(), "arch": os.uname().machine if hasattr(os, "uname") else "unknown"},
+        "trust": {"untrusted": untrusted_of(settings, settings.workspace)},
         "api_connectivity": {
             "checked": False,
             "note": "doctor works offline; a run tells whether the provider answers",
