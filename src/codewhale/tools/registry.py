@@ -56,6 +56,11 @@ ENTRIES: dict[str, Entry] = {
     "web_search": Entry("web_search"),
     "retrieve_tool_result": Entry("retrieve_tool_result"),
     "handle_read": Entry("handle_read"),
+    "notify": Entry("notify"),
+    "image_ocr": Entry("image_ocr", needs=("tesseract",)),
+    "pandoc_convert": Entry("pandoc_convert", "file_change", needs=("pandoc",)),
+    "code_execution": Entry("code_execution", "command_execution", needs=("python3", "python")),
+    "js_execution": Entry("code_execution", "command_execution", needs=("node",)),
 }
 
 
