@@ -21,10 +21,11 @@ class ToolOutput(Struct, frozen=True, kw_only=True):
 
 class Advice(Struct, frozen=True, kw_only=True):
     """What a program of the person's (`source`) says about a call before it is decided on. `arguments` is JSON text to run
-    the call with instead; `context` is told to the model with the result."""
+    the call with instead; `context` is told to the model with the result; `environ` are variables for the programs it starts."""
 
     source: str
     verdict: Verdict | None = None
     reason: str = ""
     arguments: str | None = None
     context: str | None = None
+    environ: tuple[tuple[str, str], ...] = ()

@@ -26,6 +26,7 @@ from codewhale.engine.requests import question
 from codewhale.policy.decide import Posture, decide
 from codewhale.tools.registry import item_kind
 from codewhale.tools.tool import ToolContext
+from codewhale.workspace.processes import Processes
 
 PARALLEL_READS = 8
 READ_ONLY = frozenset({"read"})
@@ -138,7 +139,8 @@ async def _work(
         return cast("R", answers)
 
     opened.running = True
-    context = ToolContext(files=room.files, processes=room.processes, web=room.web, progress=opened.progress, ask=ask)
+    processes = _processes(room, planned)
+    context = ToolContext(files=room.files, processes=processes, web=room.web, progress=opened.progress, ask=ask)
     try:
         return await planned.tool.run(planned.arguments, context)
     except ToolError as error:
@@ -147,6 +149,12 @@ async def _work(
         raise
     except Exception as error:  # noqa: BLE001 - boundary: one broken tool call must not end the turn
         return _error(f"{planned.tool.name} broke: {type(error).__name__}: {error}", "execution_failed")
+
+
+def _processes(room: CallRoom, planned: Planned) -> Processes:
+    """What starts the call's programs, with the variables that hooks give it."""
+    given = planned.subject.environ if planned.subject is not None else ()
+    return room.processes.extended(dict(given)) if given else room.processes
 
 
 async def _run_client(recorder: TurnRecorder, room: CallRoom, call: ClientCall, opened: OpenItem) -> ToolOutput:

@@ -114,5 +114,6 @@ async def advised(room: CallRoom, planned: Planned) -> tuple[Planned, str]:
     if changed is not None:
         planned = _plan_own(replace(planned.call, arguments=changed), planned.tool, room)
     if planned.subject is not None and advice:
-        planned.subject = replace(planned.subject, advice=advice)
+        given = dict(pair for one in advice for pair in one.environ)
+        planned.subject = replace(planned.subject, advice=advice, environ=tuple(sorted(given.items())))
     return planned, "\n".join(one.context for one in advice if one.context)

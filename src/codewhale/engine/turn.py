@@ -81,8 +81,8 @@ async def run_turn(
         watches.turn_started(recorder.turn)
         try:
             await _steps(recorder, setup, conversation, steers)
-        except Exception:
-            await watches.turn_ended(recorder.turn, "failed")
+        except Exception as error:
+            await watches.turn_ended(replace(recorder.turn, error=_words(error)), "failed")
             raise
         await watches.turn_ended(recorder.turn, "completed")
 
@@ -113,6 +113,10 @@ async def conclude(
         return _abandon(recorder, steers, "failed", error.in_full(), error.code)
     except Exception as error:  # noqa: BLE001 - boundary: a broken turn ends as failed and says so
         return _abandon(recorder, steers, "failed", f"Internal error: {type(error).__name__}: {error}", "internal")
+
+
+def _words(error: Exception) -> str:
+    return error.stop.error if isinstance(error, TurnEnd) else str(error)
 
 
 def _abandon(recorder: TurnRecorder, steers: Steers, status: Status, error: str, code: str) -> Ticket:

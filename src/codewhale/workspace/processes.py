@@ -50,14 +50,17 @@ class Command(Struct, frozen=True, kw_only=True):
 
 class Program(Struct, frozen=True, kw_only=True):
     """A command as it will really be started, with its whole environment and whatever confines it around it. The `fds` must
-    reach it under their numbers; `confined_by` names the mechanism, `finished` gives back what the program needed."""
+    reach it under their numbers. All that it starts carries the `mark`. Both must be called, once: `started` when it was or
+    could not be, `finished` when its last process is gone; the latter says what was wrong with the cage, if anything."""
 
     argv: tuple[str, ...]
     cwd: str
     environ: Mapping[str, str]
+    mark: str
     fds: tuple[int, ...] = ()
-    confined_by: str = "none"
-    finished: Callable[[], None] | None = None
+    confined_by: Tier = "none"
+    started: Callable[[], None] = lambda: None
+    finished: Callable[[], str | None] = lambda: None
 
 
 class ProcessResult(Struct, frozen=True, kw_only=True):
@@ -82,14 +85,22 @@ class Processes:
         self, environ: Mapping[str, str], *, held: Confinement | None = None, cages: "SharedCages | None" = None
     ) -> None:
         """`environ` is the owner's environment; only its allow-listed part is ever passed on. `held` None: unconfined."""
-        self._environ = child_environment(environ)
+        self._environ: Mapping[str, str] = child_environment(environ)
         self._shell: tuple[str, ...] | None = None
         self._held = held
         self._cages = cages or SharedCages()
 
     def confined(self, held: Confinement) -> "Processes":
         """The same, for programs that `held` holds for: whatever is started through it is confined, or is not started."""
-        return Processes(self._environ, held=held, cages=self._cages)
+        view = Processes(self._environ, held=held, cages=self._cages)
+        view._environ = self._environ
+        return view
+
+    def extended(self, environ: Mapping[str, str]) -> "Processes":
+        """The same, with variables that the person's own programs give to whatever is started through it."""
+        view = Processes({}, held=self._held, cages=self._cages)
+        view._environ = {**self._environ, **environ}
+        return view
 
     @property
     def confinement(self) -> Confinement | None:
@@ -180,9 +191,27 @@ class Processes:
         talking = command if command.stdin is not None else replace(command, stdin=b"")
         return Conversation(self._start(talking, Heard(on_output), Stream(err, None), _Stay(), talk=True), err)
 
-    def prepared(self, command: Command) -> Program:
-        """The command for a supervisor that will start it and look after it (`background/launch.py`)."""
-        return Program(argv=command.argv, cwd=command.cwd, environ={**self._environ, **command.environ})
+    async def prepared(self, command: Command, *, keep: bool = False) -> Program:
+        """The command for a supervisor that will start it and look after it (`background/launch.py`), confined as all that
+        is started here. Unless it is to `keep` running, it has the mark of what dies with us."""
+        if self._held is not None and self._held.confines and not self._cages.get().proved:
+            await blocking(lambda _: self.proof())
+        mark = GUARD.mark() if not keep else f"kept.{os.urandom(8).hex()}"
+        entered = self._entered(command, mark)
+        if entered is None:
+            environ = {**self._environ, **command.environ, MARK: mark}
+            tier: Tier = "external" if self._held is not None and self._held.policy == "external-sandbox" else "none"
+            return Program(argv=command.argv, cwd=command.cwd, environ=environ, mark=mark, confined_by=tier)
+        return Program(
+            argv=tuple(entered.argv),
+            cwd=command.cwd,
+            environ=entered.environ,
+            mark=mark,
+            fds=entered.fds,
+            confined_by=entered.tier,
+            started=entered.started,
+            finished=lambda: _cage_problem(entered.leave()),
+        )
 
     def close(self) -> None:
         """Give up what is kept between commands. Call it when none is running."""
@@ -345,6 +374,12 @@ def start_apart(argv: tuple[str, ...], environ: Mapping[str, str], fds: tuple[in
         start_new_session=True,
         bufsize=0,
     )
+
+
+def _cage_problem(left: "Left") -> str | None:
+    if not left.ready:
+        return "sandbox_setup_failed: the sandbox never was complete, so the command was not run"
+    return f"changed while it ran: {', '.join(left.changed)}" if left.changed else None
 
 
 def _start_problem(command: Command, error: OSError | ValueError, *, confined: bool) -> ToolError:
