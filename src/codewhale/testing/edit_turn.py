@@ -1,9 +1,8 @@
 """A turn's checks against a scripted language server that is a real process."""
 
 import asyncio
-import os
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,6 +13,9 @@ from codewhale.workspace.lsp.findings import Shown
 from codewhale.workspace.lsp.servers import LanguageServers
 from codewhale.workspace.processes import Processes
 
+BOUND = 60
+"""Seconds after which a turn has failed."""
+PLAIN = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 SERVER = Path(__file__).with_name("scripted_language_server.py")
 
 
@@ -28,10 +30,14 @@ class Turn:
         self.checks = EditChecks(servers, Files(str(root)), group, self.said.append, self.came_late.put_nowait)
 
     async def edit(self, **texts: str | None) -> list[FileReport]:
-        """Write (or with None remove) files as a tool would, `a` meaning `a.txt`; what is told of it."""
-        await self.checks.begin([f"{name}.txt" for name in texts])
+        """As `edit_files`, `a` meaning `a.txt`."""
+        return await self.edit_files({f"{name}.txt": text for name, text in texts.items()})
+
+    async def edit_files(self, texts: Mapping[str, str | None]) -> list[FileReport]:
+        """Write (or with None remove) files as a tool would; what is told of it."""
+        await self.checks.begin(texts)
         for name, text in texts.items():
-            path = self.root / f"{name}.txt"
+            path = self.root / name
             path.unlink() if text is None else path.write_text(text)
         return await self.checks.finish(edited=True)
 
@@ -41,15 +47,20 @@ def said(reports: list[FileReport], shown: Shown | None = None) -> str:
     return "\n".join(text for report in reports if (text := report.element(shown or Shown())))
 
 
-@asynccontextmanager
-async def turn(root: Path, *argv: str, wait_ms: int = 10_000, trusted: bool = True) -> AsyncGenerator[Turn]:
-    """A turn in `root` whose `.txt` files are known to the scripted server with this behaviour."""
+def scripted(*argv: str, wait_ms: int = 10_000) -> LspSettings:
+    """Settings by which the scripted server, with this behaviour, is for `.txt` files."""
     server = OwnServer(argv=(sys.executable, str(SERVER), *argv), language_id="plaintext", extensions=(".txt",))
-    servers = LanguageServers(
-        LspSettings(wait_ms=wait_ms, custom={"text": server}), Processes(dict(os.environ)), allowed=lambda _: trusted
-    )
+    return LspSettings(wait_ms=wait_ms, custom={"text": server})
+
+
+@asynccontextmanager
+async def turn(
+    root: Path, settings: LspSettings, environ: Mapping[str, str] = PLAIN, *, trusted: bool = True
+) -> AsyncGenerator[Turn]:
+    """A turn in `root`; its servers are gone afterwards."""
+    servers = LanguageServers(settings, Processes(environ), allowed=lambda _: trusted)
     try:
-        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(BOUND), asyncio.TaskGroup() as group:
             made = Turn(servers, root, group)
             try:
                 yield made

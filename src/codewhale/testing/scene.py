@@ -13,9 +13,11 @@ from msgspec import Struct
 
 from codewhale.domain.commands import NewThread, TurnInput
 from codewhale.domain.events import Event, TurnCompleted
+from codewhale.domain.language_servers import LspSettings
 from codewhale.domain.laws import violations
 from codewhale.domain.records import Thread
 from codewhale.engine.ports import Ports
+from codewhale.runtime.edit_diagnostics import Diagnostics
 from codewhale.runtime.group import task_group
 from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.runtime import Runtime
@@ -81,14 +83,21 @@ SameLog = Callable[[Scene, str, str], None]
 
 @asynccontextmanager
 async def scene(
-    workspace: str, script: str, *, environ: Mapping[str, str], defaults: Defaults | None = None
+    workspace: str,
+    script: str,
+    *,
+    environ: Mapping[str, str],
+    defaults: Defaults | None = None,
+    lsp: LspSettings | None = None,
 ) -> AsyncGenerator[Scene, None]:
-    """A runtime over an in-memory log. When it ends every thread's log must be well-formed."""
+    """A runtime over an in-memory log. When it ends every thread's log must be well-formed. Language servers are started only
+    with `lsp`."""
     store = SqliteStore.in_memory()
     provider = ScriptedProvider.from_toml(script)
     clock = ManualClock()
     waiter = ManualWaiter(clock)
     processes = Processes(environ)
+    diagnostics = Diagnostics(lsp or LspSettings(enabled=False), processes, allowed=lambda _: True)
     try:
         async with task_group() as group:
             runtime = Runtime(
@@ -99,6 +108,8 @@ async def scene(
                     processes=processes,
                     waiter=waiter,
                     standing=Standing(unconfined=True),
+                    watchers=(diagnostics.watch,),
+                    diagnostics=diagnostics,
                 ),
                 group,
             )
@@ -113,6 +124,8 @@ async def scene(
                 )
             finally:
                 runtime.stop()
+                diagnostics.stop()
+        await diagnostics.close()
         await _settled(store)
         _check(store)
     finally:
