@@ -5,7 +5,7 @@ list also names what does not exist yet. May a call run at all? That is another 
 """
 
 import posixpath as paths
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, get_args
 
 from msgspec import Struct
@@ -138,13 +138,14 @@ def within(path: str, root: str) -> bool:
     return path == root or path.startswith(root if root.endswith("/") else f"{root}/")
 
 
-def refused_write(held: Confinement, path: str) -> str | None:
-    """Why the file tools must not write the real, absolute `path`, in words that fit after its name; None when they may.
-    What steers git or an agent is refused at any depth and in any spelling that a file system could take for it."""
+def refused_write(held: Confinement, anchor: str, parts: Sequence[str]) -> str | None:
+    """Why the file tools must not write the real place `parts` below `anchor`, in words that fit after its name; None when
+    they may. What steers git or an agent is refused at any depth below, in any spelling that a file system takes for it."""
+    path = paths.join(anchor, *parts)
     if held.policy == "read-only":
         return "cannot be written: the sandbox policy of this turn is read-only"
     steering = OWN if held.policy == "danger-full-access" else STEERING
-    for part in path.split("/"):
+    for part in parts:
         if part.rstrip(" .").casefold() in steering:
             return f"is inside {part}, which steers git, an agent or codewhale itself: nothing is written there"
     if not any(within(path, root) for root in held.writable):

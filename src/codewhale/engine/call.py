@@ -25,7 +25,7 @@ from codewhale.engine.recorder import OpenItem, TurnRecorder
 from codewhale.engine.requests import question
 from codewhale.policy.decide import Posture, decide
 from codewhale.tools.registry import item_kind
-from codewhale.tools.tool import ToolContext
+from codewhale.tools.tool import Ask, ToolContext
 from codewhale.workspace.processes import Processes
 
 PARALLEL_READS = 8
@@ -35,6 +35,8 @@ READ_ONLY = frozenset({"read"})
 async def run_calls(recorder: TurnRecorder, room: CallRoom, calls: Sequence[ToolCall]) -> list[Item]:
     """Run the calls; their finished items in model order. When cancelled, calls not yet run are recorded as such."""
     waiting = [plan(call, room) for call in calls]
+    if any(planned.subject is not None and "execute" in planned.subject.effects for planned in waiting):
+        await room.processes.settle_tier()
     done: list[Item] = []
     try:
         while waiting:
@@ -118,6 +120,22 @@ async def _work(
     changed = reopened(recorder, room, planned, cleared)
     if changed is not None:
         return _error(changed, "permission_denied")
+    opened.running = True
+    processes = _processes(room, planned)
+    ask = _asker(recorder, room, planned, opened)
+    context = ToolContext(files=room.files, processes=processes, web=room.web, progress=opened.progress, ask=ask)
+    try:
+        return await planned.tool.run(planned.arguments, context)
+    except ToolError as error:
+        return _error(error.message, error.category)
+    except StoreError:
+        raise
+    except Exception as error:  # noqa: BLE001 - boundary: one broken tool call must not end the turn
+        return _error(f"{planned.tool.name} broke: {type(error).__name__}: {error}", "execution_failed")
+
+
+def _asker(recorder: TurnRecorder, room: CallRoom, planned: Planned, opened: OpenItem) -> Ask:
+    """Has the call's wishes granted: by the catalogue, the person, or the runtime."""
     origin = Origin(
         thread_id=recorder.turn.thread_id,
         turn_id=recorder.turn.id,
@@ -138,17 +156,7 @@ async def _work(
             raise ToolError("The person dismissed the question.", category="cancelled")
         return cast("R", answers)
 
-    opened.running = True
-    processes = _processes(room, planned)
-    context = ToolContext(files=room.files, processes=processes, web=room.web, progress=opened.progress, ask=ask)
-    try:
-        return await planned.tool.run(planned.arguments, context)
-    except ToolError as error:
-        return _error(error.message, error.category)
-    except StoreError:
-        raise
-    except Exception as error:  # noqa: BLE001 - boundary: one broken tool call must not end the turn
-        return _error(f"{planned.tool.name} broke: {type(error).__name__}: {error}", "execution_failed")
+    return ask
 
 
 def _processes(room: CallRoom, planned: Planned) -> Processes:

@@ -58,7 +58,9 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
                     diagnostics=diagnostics,
                     web=web_of(settings),
                     standing=Standing(
-                        unconfined=True, book=Rulebook(settings.permissions_file, given(environment(), "HOME"))
+                        tier=lambda: processes.known_tier,
+                        surface=settings.sandbox,
+                        book=Rulebook(settings.permissions_file, given(environment(), "HOME")),
                     ),
                 ),
                 group,

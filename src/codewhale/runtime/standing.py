@@ -3,32 +3,35 @@
 The rules are asked for at every decision, so that one that was just written holds for the turn under way.
 """
 
+from collections.abc import Callable
+
 from msgspec import Struct
 from msgspec.structs import replace
 
 from codewhale.config.settings import Problem
-from codewhale.domain.confinement import Policy, Tier, policy_of
+from codewhale.domain.confinement import Surface, Tier, policy_of
 from codewhale.policy.posture import Posture
 from codewhale.runtime.rulebook import Rulebook, tightened
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """`tier` and `guards_history` are facts about the sandbox here, `configured` the policy that the settings ask for,
-    `unconfined` the word of whoever started us that programs may run by themselves without a sandbox."""
+    """`tier` tells the sandbox that was proved here, `surface` is what the settings ask for, `unconfined` the word of whoever
+    started us that programs may run by themselves without a sandbox."""
 
-    tier: Tier = "none"
-    guards_history: bool = True
-    configured: Policy | None = None
+    tier: Callable[[], Tier] = lambda: "none"
+    surface: Surface = Surface()
     unconfined: bool = False
     book: Rulebook | None = None
 
     def applied(self, posture: Posture, workspace: str) -> Posture:
         """The posture in this runtime, with the rules of this moment."""
+        cage = policy_of(posture.mode, self.surface.policy)
+        tier: Tier = "external" if cage == "external-sandbox" else self.tier()
         posture = replace(
             posture,
-            tier=self.tier,
-            guards_history=self.guards_history,
-            cage=policy_of(posture.mode, self.configured),
+            tier=tier,
+            guards_history=tier != "landlock",
+            cage=cage,
             unconfined=self.unconfined,
         )
         if self.book is None:

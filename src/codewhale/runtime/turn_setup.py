@@ -19,6 +19,7 @@ from codewhale.engine.turn import Steers, TurnSetup
 from codewhale.engine.watch import Watches
 from codewhale.policy.decide import Posture
 from codewhale.policy.mode import parse_mode
+from codewhale.runtime.confining import confinement_of
 from codewhale.runtime.outside import Model, Outside, Seat
 from codewhale.runtime.threads import Defaults
 from codewhale.tools.activation import Activation
@@ -59,12 +60,13 @@ def turn_setup(stage: Stage, sitting: Sitting) -> tuple[TurnSetup, Model]:
         if not steers.closed:
             steers.items.append(sitting.recorder.told(text, source))
 
+    held = confinement_of(sitting.posture().confined_to, thread.workspace, stage.outside)
     seat = Seat(
         recorder=sitting.recorder,
         thread=thread,
         posture=sitting.posture,
-        files=Files(thread.workspace),
-        processes=stage.outside.processes,
+        files=Files(thread.workspace, held=held),
+        processes=stage.outside.processes.confined(held, bare=True),
         group=stage.group,
         tell=tell,
     )

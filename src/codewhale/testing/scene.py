@@ -107,7 +107,7 @@ async def scene(
                     models=lambda model, _: Model(provider=provider, name=model),
                     processes=processes,
                     waiter=waiter,
-                    standing=Standing(unconfined=True),
+                    standing=Standing(tier=lambda: processes.known_tier, unconfined=True),
                     watchers=(diagnostics.watch,),
                     diagnostics=diagnostics,
                 ),

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from codewhale.domain.confinement import Confinement, refused_write
 from codewhale.domain.errors import ToolError
 from codewhale.workspace.batch import Change, Stamp, commit_all, stamp_of
 from codewhale.workspace.beneath import Anchors, Raced, Spot, failed, shown
@@ -19,8 +20,6 @@ from codewhale.workspace.beneath import Anchors, Raced, Spot, failed, shown
 Found = TypeVar("Found")
 
 MAX_FILE = 32 * 1024 * 1024
-PROTECTED = frozenset({".git", ".codewhale", ".deepseek", ".veil"})
-"""Names that the writing tools never go into: whoever writes there decides what git or codewhale will do."""
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CHUNK = 1024 * 1024
@@ -51,8 +50,10 @@ class Write(Struct, frozen=True, kw_only=True):
 class Files:
     """One workspace. Relative paths start at `root`; `trusted` are further directories that may be used."""
 
-    def __init__(self, root: str, trusted: Sequence[str] = ()) -> None:
+    def __init__(self, root: str, trusted: Sequence[str] = (), held: Confinement | None = None) -> None:
+        """`held` is what holds for programs in the same place; the same paths are refused here."""
         self._anchors = Anchors(root, trusted)
+        self._held = held or Confinement(policy="workspace-write", writable=("/",))
 
     @property
     def root(self) -> str:
@@ -175,12 +176,9 @@ class Files:
         return change
 
     def _check_write(self, spot: Spot, path: str) -> None:
-        for part in spot.parts:
-            if part.rstrip(" .").casefold() in PROTECTED:
-                raise ToolError(
-                    f"{shown(path)} is inside {part}, which the file tools do not write: it steers git or codewhale itself.",
-                    category="permission_denied",
-                )
+        refused = refused_write(self._held, spot.anchor, spot.parts)
+        if refused is not None:
+            raise ToolError(f"{shown(path)} {refused}.", category="permission_denied")
         if spot.found is None:
             if not spot.name:
                 raise ToolError(f"{shown(path)} is a directory; name a file in it.", category="invalid_input")

@@ -89,17 +89,19 @@ class Processes:
         self._shell: tuple[str, ...] | None = None
         self._held = held
         self._cages = cages or SharedCages()
+        self._bare = False
 
-    def confined(self, held: Confinement) -> "Processes":
-        """The same, for programs that `held` holds for: whatever is started through it is confined, or is not started."""
-        view = Processes(self._environ, held=held, cages=self._cages)
-        view._environ = self._environ
+    def confined(self, held: Confinement, *, bare: bool = False) -> "Processes":
+        """The same, for programs that `held` holds for: whatever is started through it is confined, or is not started. Only
+        with `bare`, and only on a machine that was found to have no sandbox at all, it runs all the same and says so."""
+        view = Processes({}, held=held, cages=self._cages)
+        view._environ, view._bare = self._environ, bare
         return view
 
     def extended(self, environ: Mapping[str, str]) -> "Processes":
         """The same, with variables that the person's own programs give to whatever is started through it."""
         view = Processes({}, held=self._held, cages=self._cages)
-        view._environ = {**self._environ, **environ}
+        view._environ, view._bare = {**self._environ, **environ}, self._bare
         return view
 
     @property
@@ -114,6 +116,16 @@ class Processes:
         if held is None or not held.confines:
             return "external" if held is not None and held.policy == "external-sandbox" else "none"
         return self.proof().tier
+
+    @property
+    def known_tier(self) -> Tier:
+        """The tier that was proved; "none" while it was not."""
+        return self._cages.get().proof().tier if self._cages.made and self._cages.get().proved else "none"
+
+    async def settle_tier(self) -> None:
+        """Prove the tier if nobody did yet, away from the event loop."""
+        if not (self._cages.made and self._cages.get().proved):
+            await blocking(lambda _: self.proof())
 
     def proof(self) -> "Proof":
         """The tier that this machine offers and how it was tried. Blocks the first time."""
@@ -150,8 +162,8 @@ class Processes:
         A timeout or a cancellation kills the program and all that it started, at once. Raises `ToolError` when it cannot
         be started at all; a non-zero exit is a result, not an error.
         """
-        if self._held is not None and self._held.confines and not self._cages.get().proved:
-            await blocking(lambda _: self.proof())
+        if self._held is not None and self._held.confines:
+            await self.settle_tier()
         begun = time.monotonic()
         out, err = (Capture(command.head_bytes, command.tail_bytes) for _ in range(2))
         stay = _Stay()
@@ -191,11 +203,11 @@ class Processes:
         talking = command if command.stdin is not None else replace(command, stdin=b"")
         return Conversation(self._start(talking, Heard(on_output), Stream(err, None), _Stay(), talk=True), err)
 
-    async def prepared(self, command: Command, *, keep: bool = False) -> Program:
+    async def program(self, command: Command, *, keep: bool = False) -> Program:
         """The command for a supervisor that will start it and look after it (`background/launch.py`), confined as all that
         is started here. Unless it is to `keep` running, it has the mark of what dies with us."""
-        if self._held is not None and self._held.confines and not self._cages.get().proved:
-            await blocking(lambda _: self.proof())
+        if self._held is not None and self._held.confines:
+            await self.prepared()
         mark = GUARD.mark() if not keep else f"kept.{os.urandom(8).hex()}"
         entered = self._entered(command, mark)
         if entered is None:
@@ -251,6 +263,9 @@ class Processes:
         """The command in its cage; None when nothing of ours is to hold it."""
         if self._held is None or not self._held.confines:
             return None
+        cages = self._cages.get()
+        if self._bare and cages.proof().tier == "none":
+            return None
         from codewhale.workspace.sandbox.cage import Wanted  # noqa: PLC0415 - start-up: most starts run no command
 
         wanted = Wanted(
@@ -259,7 +274,7 @@ class Processes:
             environ={**self._environ, **command.environ},
             mark={MARK: mark},
         )
-        return self._cages.get().enter(self._held, wanted)
+        return cages.enter(self._held, wanted)
 
     def _judged(self, result: ProcessResult, left: "Left | None") -> ProcessResult:
         """The result with what the cage has to say. `sandbox_setup_failed` when it never was complete."""
@@ -308,6 +323,11 @@ class SharedCages:
         """`make` gives another sandbox than this machine's."""
         self._make = make or _cages_here
         self._cages: Cages | None = None
+
+    @property
+    def made(self) -> bool:
+        """Whether any command needed it yet."""
+        return self._cages is not None
 
     def get(self) -> "Cages":
         if self._cages is None:
