@@ -12,6 +12,7 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     skills_state: str
     mcp_config: str
     notes: str
+    trusted_paths: str
     settings: Settings | None = None
 
 
@@ -22,5 +23,6 @@ def surroundings_of(settings: Settings) -> Surroundings:
         skills_state=settings.skills_state,
         mcp_config=settings.mcp_config,
         notes=settings.notes_path,
+        trusted_paths=settings.trusted_paths_file,
         settings=settings,
     )

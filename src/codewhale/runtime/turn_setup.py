@@ -26,6 +26,7 @@ from codewhale.tools.activation import Activation
 from codewhale.tools.catalogue import Allowed, Catalogue
 from codewhale.tools.registry import ENTRIES
 from codewhale.workspace.files import Files
+from codewhale.workspace.trust.paths import TrustedPaths
 
 
 class Stage(Struct, frozen=True, kw_only=True):
@@ -65,7 +66,7 @@ def turn_setup(stage: Stage, sitting: Sitting) -> tuple[TurnSetup, Model]:
         recorder=sitting.recorder,
         thread=thread,
         posture=sitting.posture,
-        files=Files(thread.workspace, held=held),
+        files=Files(thread.workspace, _beside(stage, thread, sitting.posture()), held=held),
         processes=stage.outside.processes.confined(held, bare=True),
         group=stage.group,
         tell=tell,
@@ -97,6 +98,14 @@ def _room(stage: Stage, seat: Seat, catalogue: Catalogue, brought: dict[str, Cli
         web=stage.outside.web,
         watches=Watches([watch for watch in watches if watch is not None]),
     )
+
+
+def _beside(stage: Stage, thread: Thread, posture: Posture) -> tuple[str, ...]:
+    """What the turn may use beside its workspace: the directories that the person trusts, in trust mode everything."""
+    if posture.trust_mode:
+        return ("/",)
+    around = stage.outside.surroundings
+    return TrustedPaths(around.trusted_paths).of(thread.workspace) if around is not None else ()
 
 
 def _allowed(stage: Stage, seat: Seat) -> Allowed:

@@ -31,7 +31,7 @@ class Site:
         self.write("tools/hook.sh", "echo hook\n")
         self.write("skills/build/SKILL.md", "---\nname: build\n---\nRun it.\n")
         self.write("skills/build/scripts/run.py", "print('hello')\n")
-        self.write(".deepseek/permissions.toml", "[[rules]]\nallow = 'ls'\n")
+        self.write(".codewhale/commands/ship.md", "Ship it.\n")
         self.trust = Trust(str(self.file), ManualClock(), {"PATH": str(self.bin)})
 
     def write(self, name: str, text: str) -> None:
@@ -90,8 +90,8 @@ CHANGES: dict[str, tuple[str, Change]] = {
         lambda s, c: one_byte(s.workspace / "skills/build/scripts/run.py", c),
     ),
     "a file swapped for a link": (
-        ".deepseek/permissions.toml",
-        lambda s, c: relink(s.workspace / ".deepseek/permissions.toml", c),
+        ".deepseek/hooks.toml",
+        lambda s, c: relink(s.workspace / ".deepseek/hooks.toml", c),
     ),
 }
 
@@ -108,7 +108,7 @@ def test_a_change_asks_again(site: Site, what: str) -> None:
 
 
 def test_nothing_is_trusted_at_first_and_each_one_by_itself(site: Site) -> None:
-    every = [".deepseek/hooks.toml", ".deepseek/permissions.toml", ".mcp.json", "skills/build"]
+    every = [".codewhale/commands", ".deepseek/hooks.toml", ".mcp.json", "skills/build"]
     assert site.untrusted() == every
     found = [one for one, _ in site.trust.standing(str(site.workspace)) if one.surface.path == ".mcp.json"]
     site.trust.grant(str(site.workspace), found)
@@ -163,8 +163,8 @@ def test_looking_opens_nothing(site: Site) -> None:
             path.chmod(0)
     names = [(one.path, one.kind) for one in surfaces(str(site.workspace))]
     assert names == [
+        (".codewhale/commands", "commands"),
         (".deepseek/hooks.toml", "hooks"),
-        (".deepseek/permissions.toml", "rules"),
         (".mcp.json", "mcp"),
         ("skills/build", "skill"),
     ]

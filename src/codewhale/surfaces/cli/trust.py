@@ -18,9 +18,6 @@ _MEANS = {
     "hooks": "programs that run at points of a turn",
     "mcp": "programs that are started as tool servers",
     "skill": "a skill with scripts in it",
-    "config": "settings of the project",
-    "rules": "rules of what may run",
-    "lsp": "programs that are started as language servers",
     "agents": "definitions of agents",
     "commands": "commands of the project",
 }

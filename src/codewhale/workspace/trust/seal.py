@@ -113,9 +113,9 @@ def _file(path: str, limit: int) -> str:
 
 
 def _programs(surface: Surface, real: str, workspace: str, search: str | None) -> tuple[Program, ...]:
-    """Only hooks, MCP servers and language servers name programs. What cannot be understood names none: its content is in
+    """Only hooks and MCP servers name programs. What cannot be understood names none: its content is in
     the digest all the same."""
-    if surface.kind not in ("hooks", "mcp", "lsp") or not os.path.isfile(real):
+    if surface.kind not in ("hooks", "mcp") or not os.path.isfile(real):
         return ()
     with open(real, "rb") as file:
         raw = file.read(MAX_BYTES)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-Kind = Literal["hooks", "mcp", "skill", "config", "rules", "lsp", "agents", "commands", "foreign"]
+Kind = Literal["hooks", "mcp", "skill", "agents", "commands", "foreign"]
 
 OURS: dict[str, Kind] = {
     ".codewhale/hooks.toml": "hooks",
@@ -17,18 +17,13 @@ OURS: dict[str, Kind] = {
     ".mcp.json": "mcp",
     ".codewhale/mcp.json": "mcp",
     ".deepseek/mcp.json": "mcp",
-    ".codewhale/config.toml": "config",
-    ".deepseek/config.toml": "config",
-    ".codewhale/permissions.toml": "rules",
-    ".deepseek/permissions.toml": "rules",
-    ".codewhale/lsp.toml": "lsp",
-    ".deepseek/lsp.toml": "lsp",
     ".codewhale/agents": "agents",
     ".deepseek/agents": "agents",
     ".codewhale/commands": "commands",
     ".deepseek/commands": "commands",
 }
-"""What codewhale itself reads of a workspace and would execute or obey."""
+"""What codewhale itself reads of a workspace and would execute or obey. Its `config.toml` and `permissions.toml` are not among
+them: they can only tighten, so they need no trust."""
 
 SKILLS = (".agents/skills", "skills", ".codewhale/skills", ".deepseek/skills")
 """Folders whose sub-folders are skills; one with more than texts in it is a surface."""
