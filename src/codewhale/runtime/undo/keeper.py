@@ -79,6 +79,8 @@ class Keeper:
     def _open(self, root: str) -> SnapshotStore:
         if not self._limits.enabled:
             raise NotAvailable(_why("snapshots are switched off ([snapshots] enabled)"))
+        if not os.path.isdir(root):
+            raise NotAvailable(_why(f"{root} is no folder"))
         refused = refusal(root, self._processes.home)
         if refused is not None:
             raise NotAvailable(_why(refused))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FAMILIES: dict[str, str] = {
     "CurrentChecklist": "checklist",
     "AddNote": "notes",
+    "TakeBack": "undo",
     "ReadOutput": "outputs",
     "Notify": "notify",
     "AskModel": "model",
