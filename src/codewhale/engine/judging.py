@@ -5,6 +5,7 @@ The judge is imported with the first command: it brings a parser that most turns
 
 import os
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -28,7 +29,7 @@ def planned_call(tool: Tool, arguments: Struct, text: str, files: Files, process
         effects=tool.effects,
         default=tool.default,
         description=tool.describe(arguments) if tool.describe is not None else tool.name,
-        arguments=text,
+        arguments=text if tool.resolve is None else msgspec.json.encode(arguments).decode(),
         workspace=files.root,
         home=processes.home,
         targets=_targets(tool, arguments, files.root),

@@ -80,6 +80,8 @@ def plan(call: ToolCall, room: CallRoom) -> Planned:
 def _plan_own(call: ToolCall, tool: Tool, room: CallRoom) -> Planned:
     try:
         arguments = parse_arguments(tool, call.arguments)
+        if tool.resolve is not None:
+            arguments = tool.resolve(arguments, room.files)
     except ToolError as error:
         return Planned(call=call, tool=tool, problem=error.message)
     subject = planned_call(tool, arguments, call.arguments, room.files, room.processes, room.web)

@@ -84,6 +84,8 @@ def _metadata(result: ProcessResult) -> dict[str, object]:
         "duration_ms": result.duration_ms,
         "stdout_len": result.stdout.length,
         "stderr_len": result.stderr.length,
+        "sandboxed": result.confined_by != "none",
+        "confined_by": result.confined_by,
     }
 
 

@@ -38,7 +38,9 @@ class Tool(Struct, frozen=True, kw_only=True):
     sees in an approval. `arguments` must be a msgspec struct with `forbid_unknown_fields`. `command` gives the shell text that
     a call would run and the folder it names, for the gate to judge; a tool that runs shell text must have it. `paths` gives
     the files that a call names; a tool that takes paths must have it. `hosts` gives the canonical names of the hosts that a
-    call would reach; a tool with the effect `network` must have it."""
+    call would reach; a tool with the effect `network` must have it. `resolve` turns the arguments, before anybody looks at them,
+    into what all of these functions and `run` get: for a tool whose deeds depend on the workspace, so that what is decided on
+    is what is done. It reads a few files at most, and raises `ToolError`."""
 
     name: str
     description: str
@@ -50,3 +52,4 @@ class Tool(Struct, frozen=True, kw_only=True):
     command: Callable[[Any], tuple[str, str | None]] | None = None
     paths: Callable[[Any], Iterable[Touch]] | None = None
     hosts: Callable[[Any, Web], Iterable[str]] | None = None
+    resolve: Callable[[Any, Files], Struct] | None = None
