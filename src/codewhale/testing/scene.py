@@ -15,7 +15,9 @@ from codewhale.domain.commands import NewThread, TurnInput
 from codewhale.domain.events import Event, TurnCompleted
 from codewhale.domain.language_servers import LspSettings
 from codewhale.domain.laws import violations
+from codewhale.domain.ports import SystemClock
 from codewhale.domain.records import Thread
+from codewhale.domain.snapshots import SnapshotLimits
 from codewhale.engine.ports import Ports
 from codewhale.runtime.edit_diagnostics import Diagnostics
 from codewhale.runtime.group import task_group
@@ -23,6 +25,7 @@ from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.standing import Standing
 from codewhale.runtime.threads import Defaults
+from codewhale.runtime.undo.wiring import Undo
 from codewhale.store.sqlite import SqliteStore
 from codewhale.testing.clocks import ManualClock, SequentialIds
 from codewhale.testing.scripted_provider import ScriptedProvider
@@ -89,15 +92,17 @@ async def scene(
     environ: Mapping[str, str],
     defaults: Defaults | None = None,
     lsp: LspSettings | None = None,
+    snapshots: tuple[str, SnapshotLimits] | None = None,
 ) -> AsyncGenerator[Scene, None]:
     """A runtime over an in-memory log. When it ends every thread's log must be well-formed. Language servers are started only
-    with `lsp`."""
+    with `lsp`, snapshots kept only with a folder and limits for them."""
     store = SqliteStore.in_memory()
     provider = ScriptedProvider.from_toml(script)
     clock = ManualClock()
     waiter = ManualWaiter(clock)
     processes = Processes(environ)
     diagnostics = Diagnostics(lsp or LspSettings(enabled=False), processes, allowed=lambda _: True)
+    undo = None if snapshots is None else Undo(*snapshots, processes, SystemClock())
     try:
         async with task_group() as group:
             runtime = Runtime(
@@ -107,8 +112,9 @@ async def scene(
                     models=lambda model, _: Model(provider=provider, name=model),
                     processes=processes,
                     waiter=waiter,
-                    standing=Standing(tier=lambda: processes.known_tier, unconfined=True),
-                    watchers=(diagnostics.watch,),
+                    standing=Standing(unconfined=True),
+                    watchers=(diagnostics.watch,) if undo is None else (undo.watch, diagnostics.watch),
+                    undo=undo,
                     diagnostics=diagnostics,
                 ),
                 group,
