@@ -22,6 +22,7 @@ from codewhale.engine.judging import stamped
 from codewhale.engine.outputs import bounded
 from codewhale.engine.planning import CallRoom, Planned, advised, brought_in, plan
 from codewhale.engine.recorder import OpenItem, TurnRecorder
+from codewhale.engine.refusals import record_refusal
 from codewhale.engine.requests import question
 from codewhale.policy.decide import Posture, decide
 from codewhale.tools.registry import item_kind
@@ -105,6 +106,7 @@ async def _run(recorder: TurnRecorder, room: CallRoom, planned: Planned, opened:
         return _error(cleared, "permission_denied")
     await room.watches.call_cleared(planned.subject)
     output = await _work(recorder, room, planned, opened, cleared)
+    record_refusal(recorder, opened, planned.call.id, planned.subject.tool, output)
     if context:
         output = replace(output, text=f"{output.text}\n{context}")
     return await room.watches.call_ended(planned.subject, output)

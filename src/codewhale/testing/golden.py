@@ -1,7 +1,7 @@
 """Golden logs: a thread's events as stable lines of JSON, so that a whole turn can be compared and read.
 
-Timestamps, durations and digests of paths go, paths become names, ids are numbered by order of appearance, and adjacent deltas of one item
-are merged (where the coalescer cut is not a promise).
+Timestamps, durations and digests of paths go, paths become names, ids are numbered by order of appearance, and adjacent
+deltas of one item are merged (where the coalescer cut is not a promise).
 """
 
 import re
@@ -72,10 +72,22 @@ def _continues(before: Event, event: Event) -> bool:
     return before.event == event.event == ItemDelta.WIRE and before.item_id == event.item_id
 
 
+def _without_tier(entries: dict[str, object]) -> dict[str, object]:
+    """What confined a program depends on the machine."""
+    if "sandboxed" not in entries:
+        return entries
+    return {**entries, "sandboxed": "<by machine>", "sandbox_type": "<by machine>", "confined_by": "<by machine>"}
+
+
 def _clean(value: object, text: _Text) -> object:
     if isinstance(value, dict):
         entries: dict[str, object] = value  # pyright: ignore[reportUnknownVariableType]
-        return {key: 0 if key in _SPANS else _clean(entry, text) for key, entry in entries.items() if key not in _TIMES | _DIGESTS}
+        entries = _without_tier(entries)
+        return {
+            key: 0 if key in _SPANS else _clean(entry, text)
+            for key, entry in entries.items()
+            if key not in _TIMES | _DIGESTS
+        }
     if isinstance(value, list):
         members: list[object] = value  # pyright: ignore[reportUnknownVariableType]
         return [_clean(entry, text) for entry in members]

@@ -89,7 +89,7 @@ def _text(result: ProcessResult, args: ExecShell) -> str:
     if stderr:
         parts.append(f"STDERR:\n{stderr}")
     parts = parts or ["(no output)"]
-    ending = _ending(result, args)
+    ending = [*_caged(result), *_ending(result, args)]
     return "\n".join(part.rstrip("\n") for part in [*parts, *ending])
 
 
@@ -119,6 +119,30 @@ def _ending(result: ProcessResult, args: ExecShell) -> list[str]:
     return [f"[exit code {result.exit_code}]"] if result.exit_code else []
 
 
+def _caged(result: ProcessResult) -> list[str]:
+    """What the sandbox has to say, for the model."""
+    told = [f"[the sandbox refused: {result.denied}]"] if result.denied else []
+    if result.changed:
+        names = ", ".join(plain(path) for path in result.changed)
+        told.append(f"[files that steer git, agents or editors were changed: {names}]")
+    return told
+
+
+def confined(result: ProcessResult) -> dict[str, object]:
+    """What held the program, for the metadata of a result."""
+    held = result.confined_by not in ("none", "external")
+    told: dict[str, object] = {
+        "sandboxed": held,
+        "sandbox_type": result.confined_by if held else None,
+        "confined_by": result.confined_by,
+    }
+    if result.denied:
+        told["sandbox_denied"] = result.denied
+    if result.changed:
+        told["integrity_changed"] = list(result.changed)
+    return told
+
+
 def _metadata(result: ProcessResult) -> dict[str, object]:
     status = "completed" if result.exit_code == 0 else "failed" if result.exit_code is not None else "killed"
     return {
@@ -126,8 +150,7 @@ def _metadata(result: ProcessResult) -> dict[str, object]:
         "status": "timed_out" if result.timed_out else status,
         "signal": signal_name(result.signal) if result.signal else None,
         "duration_ms": result.duration_ms,
-        "sandboxed": False,
-        "confined_by": "none",
+        **confined(result),
         "stdout_len": result.stdout.length,
         "stderr_len": result.stderr.length,
         "stdout_truncated": result.stdout.omitted > 0,
