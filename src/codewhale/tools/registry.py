@@ -63,6 +63,7 @@ ENTRIES: dict[str, Entry] = {
     "retrieve_tool_result": Entry("retrieve_tool_result"),
     "handle_read": Entry("handle_read"),
     "run_tests": Entry("run_tests", "command_execution"),
+    "review": Entry("review"),
     "notify": Entry("notify"),
     "image_ocr": Entry("image_ocr", needs=("tesseract",)),
     "pandoc_convert": Entry("pandoc_convert", "file_change", needs=("pandoc",)),
