@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from codewhale.domain.errors import ConfigError, InvalidInput
 from codewhale.domain.nearest import nearest
-from codewhale.policy.rules import Action, Rule
+from codewhale.domain.rules import Action, Rule
 
 LARGEST = 1024 * 1024
 MOST_RULES = 2_000

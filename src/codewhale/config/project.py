@@ -13,7 +13,7 @@ from msgspec import Struct
 from codewhale.config.permissions import RulesRead, read_rules, read_text
 from codewhale.config.settings import Problem
 from codewhale.domain.confinement import Policy
-from codewhale.policy.rules import Rule
+from codewhale.domain.rules import Rule
 
 FOLDER = ".deepseek"
 _CAGES: tuple[Policy, ...] = ("read-only", "workspace-write")

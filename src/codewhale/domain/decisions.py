@@ -54,30 +54,6 @@ class Target(Struct, frozen=True, kw_only=True, omit_defaults=True):
     beneath: bool = False
 
 
-class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A decision of the past with what it was about: enough to say why, and to try another rule on it. `command` is left
-    out when it was longer than the log keeps."""
-
-    seq: int
-    timestamp: str
-    thread_id: str
-    turn_id: str
-    call_id: str
-    tool: str
-    effects: frozenset[Effect]
-    verdict: Verdict
-    rule: str
-    reason: str
-    trail: tuple[Ruling, ...]
-    workspace: str
-    command: str | None = None
-    cwd: str | None = None
-    targets: tuple[Target, ...] = ()
-    hosts: tuple[str, ...] = ()
-    confined_by: str | None = None
-    outcome: str | None = None
-
-
 class CallDecided(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The gate's decision on the call of this item (ours; the HTTP stream leaves it out), before anybody is asked or anything
     runs: the verdict, the rule that gave it, and what every layer said. The rest is what the call was about, for looking at
@@ -98,6 +74,29 @@ class CallDecided(Struct, frozen=True, kw_only=True, omit_defaults=True):
     targets: tuple[Target, ...] = ()
     hosts: tuple[str, ...] = ()
     confined_by: str | None = None
+
+
+class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A decision of the past with its place in the log, and what a person said where one was asked (`allow`, `deny`,
+    `timeout`; absent while it is open)."""
+
+    seq: int
+    timestamp: str
+    thread_id: str
+    turn_id: str
+    item_id: str
+    decision: CallDecided
+    outcome: str | None = None
+    outcome_reason: str | None = None
+    automatic: bool = False
+
+
+class DecisionQuery(Struct, frozen=True, kw_only=True):
+    """Which decisions: of one thread, of one call (its id or that of its approval), the newest `limit`."""
+
+    thread_id: str | None = None
+    call_id: str | None = None
+    limit: int = 1_000
 
 
 def settle(trail: Sequence[Ruling]) -> Decision:

@@ -7,10 +7,11 @@ and nothing but a person's answer takes away more than the ordinary question.
 from collections.abc import Sequence
 
 from codewhale.domain.decisions import Decision, Ruling, settle
+from codewhale.domain.rules import Rule
 from codewhale.policy.layers import LAYERS
 from codewhale.policy.planned import PlannedCall, approval_key, seal
 from codewhale.policy.posture import Posture, narrowed
-from codewhale.policy.rules import Rule, Rules, rulings
+from codewhale.policy.rules import Rules, rulings
 
 __all__ = ["Decision", "PlannedCall", "Posture", "approval_key", "decide", "narrowed", "reconsider", "seal"]
 

@@ -8,54 +8,16 @@ import os
 import re
 from collections.abc import Iterable
 from functools import cache
-from typing import Literal
 
 from msgspec import Struct
 
 from codewhale.domain.decisions import Ruling, Says
+from codewhale.domain.rules import GLOB, Action, Rule
 from codewhale.domain.tools import Effect
 from codewhale.policy.matching import Match, command_match, plainly
 from codewhale.policy.planned import PlannedCall
 
-Action = Literal["allow", "ask", "deny"]
 _HARMLESS: frozenset[Effect] = frozenset({"interact"})
-_GLOB = re.compile(r"\*\*/?|\*|\?|\[[^\]/]+\]")
-
-
-class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One entry. A field that is absent holds for every call: `tool` (`*` for any letters), `command` (the first words of a
-    command), `command_exact` (its whole text), `path` (a glob, relative to the workspace or absolute), `workspace` (the
-    absolute folder it is limited to)."""
-
-    action: Action
-    tool: str | None = None
-    command: str | None = None
-    command_exact: str | None = None
-    path: str | None = None
-    workspace: str | None = None
-    reason: str | None = None
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The words of `command`."""
-        return tuple((self.command or "").split())
-
-    @property
-    def name(self) -> str:
-        """The rule in one line, as decisions cite it."""
-        about = [self.tool or ""]
-        about += [f'"{text}"' for text in (self.command, self.command_exact) if text is not None]
-        about += [self.path or "", f"in {self.workspace}" if self.workspace else ""]
-        said = " ".join(part for part in about if part)
-        return f"{self.action} {said if len(said) <= 160 else said[:159] + '…'}"
-
-    @property
-    def weight(self) -> int:
-        """How specific it is."""
-        exact = 10_000 if self.command_exact is not None else 0
-        fixed = len(_GLOB.sub("", self.path)) if self.path is not None else 0
-        tool = 0 if self.tool is None else 1 if "*" in self.tool else 2
-        return exact + 100 * len(self.words) + fixed + tool + (5 if self.workspace else 0)
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -153,7 +115,7 @@ def _path(rule: Rule, call: PlannedCall) -> Match:
     for target in call.targets:
         if wanted.fullmatch(target.real) or wanted.fullmatch(target.path):
             return "yes"
-        spread = call.command is not None and _GLOB.search(target.given) and _meet(_fixed(target.path), fixed)
+        spread = call.command is not None and GLOB.search(target.given) and _meet(_fixed(target.path), fixed)
         if spread or (target.beneath and _inside(fixed.rstrip("/") or "/", target.real)):
             found = "maybe"
     return found
@@ -170,7 +132,7 @@ def _pattern(glob: str) -> re.Pattern[str]:
     """`*` and `?` stay inside a name, `**` crosses folders; what is below a folder that is named belongs to it."""
     out: list[str] = []
     at = 0
-    for found in _GLOB.finditer(glob):
+    for found in GLOB.finditer(glob):
         out.append(re.escape(glob[at : found.start()]))
         text = found.group()
         named = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(text)
@@ -181,7 +143,7 @@ def _pattern(glob: str) -> re.Pattern[str]:
 
 
 def _fixed(glob: str) -> str:
-    found = _GLOB.search(glob)
+    found = GLOB.search(glob)
     return glob if found is None else glob[: found.start()]
 
 

@@ -18,6 +18,7 @@ from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
 if TYPE_CHECKING:  # their shapes are not needed to start
     from codewhale.runtime.client_automations import AutomationClient
     from codewhale.runtime.client_introspection import IntrospectionClient
+    from codewhale.runtime.client_policy import PolicyClient
     from codewhale.runtime.client_sessions import RewindClient, SessionsClient
     from codewhale.runtime.client_tasks import TaskClient
 
@@ -33,6 +34,9 @@ class Client(Protocol):
 
     @property
     def introspection(self) -> IntrospectionClient: ...
+
+    @property
+    def policy(self) -> PolicyClient: ...
 
     @property
     def tasks(self) -> TaskClient: ...

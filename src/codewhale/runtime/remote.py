@@ -24,6 +24,7 @@ from codewhale.runtime.line import ATTEMPTS, Line
 from codewhale.runtime.owner import Owner
 from codewhale.runtime.remote_automations import RemoteAutomations
 from codewhale.runtime.remote_introspection import RemoteIntrospection
+from codewhale.runtime.remote_policy import RemotePolicy
 from codewhale.runtime.remote_sessions import RemoteRewinds, RemoteSessions
 from codewhale.runtime.remote_tasks import RemoteTasks
 
@@ -90,6 +91,7 @@ class RemoteClient:
         self.sessions = RemoteSessions(self._ask)
         self.tasks = RemoteTasks(self._ask)
         self.introspection = RemoteIntrospection(self._ask)
+        self.policy = RemotePolicy(self._ask)
         self.automations = RemoteAutomations(self._ask)
         self.rewinds = RemoteRewinds(self._ask)
 

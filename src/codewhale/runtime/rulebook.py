@@ -9,11 +9,12 @@ from collections import OrderedDict
 from msgspec import Struct
 from msgspec.structs import replace
 
-from codewhale.config.permissions import RulesRead, add_rule, read_rules
+from codewhale.config.permissions import RulesRead, add_rule, read_rules, remove_rule
 from codewhale.config.project import FOLDER, ProjectLimits, project_limits
 from codewhale.config.settings import Problem
+from codewhale.domain.rules import Rule
 from codewhale.policy.posture import Posture, stricter
-from codewhale.policy.rules import Rule, Rules
+from codewhale.policy.rules import Rules
 
 MOST_WORKSPACES = 64
 Stamp = tuple[int, ...]
@@ -68,6 +69,10 @@ class Rulebook:
     def add(self, rule: Rule) -> None:
         """Write one more rule of the person; it holds from the next decision on."""
         add_rule(self.path, rule, home=self._home)
+
+    def remove(self, number: int) -> Rule:
+        """Take a rule of the person out again, by its number from 1."""
+        return remove_rule(self.path, number, home=self._home)
 
 
 def tightened(posture: Posture, limits: ProjectLimits) -> Posture:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Generator, Sequence
 from typing import Protocol
 
 from codewhale.domain.automations import Automation, Occurrence
+from codewhale.domain.decisions import Decided, DecisionQuery
 from codewhale.domain.errors import StoreError
 from codewhale.domain.events import Event, NewEvent
 from codewhale.domain.processes import Process
@@ -167,6 +168,10 @@ class Store(Protocol):
 
     def usage(self, query: UsageQuery) -> UsageReport:
         """What the model calls of a window's turns used and cost, all from one point of the log."""
+        ...
+
+    def decisions(self, query: DecisionQuery) -> list[Decided]:
+        """Decisions of the gate, newest first, each with the answer that it got."""
         ...
 
     def open_requests(self, thread_id: str | None = None) -> list[Request]: ...

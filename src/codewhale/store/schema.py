@@ -187,6 +187,9 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX processes_untold ON processes (thread_id) WHERE open = 0 AND told = 0;
     CREATE INDEX processes_of_thread ON processes (thread_id);
     """,
+    """
+    CREATE INDEX events_of_gate ON events (seq) WHERE event IN ('call.decided', 'approval.decided', 'approval.timeout');
+    """,
 )
 
 FILLS: dict[int, Callable[[Sql], None]] = {3: sessions.fill}

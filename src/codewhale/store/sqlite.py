@@ -14,6 +14,7 @@ import apsw
 import msgspec
 from msgspec.structs import replace
 
+from codewhale.domain.decisions import Decided, DecisionQuery
 from codewhale.domain.errors import StoreError
 from codewhale.domain.events import PAYLOADS, Event, ItemDelta, NewEvent, Payload
 from codewhale.domain.ports import Clock
@@ -27,11 +28,11 @@ from codewhale.store.failures import translated
 from codewhale.store.feed import Feed
 from codewhale.store.idempotency import ReceiptTable
 from codewhale.store.lock import Lock, Owner
+from codewhale.store.processes import ProcessReader
 from codewhale.store.queries import Reader
 from codewhale.store.schema import FILE, connect, connect_memory, require_sqlite
 from codewhale.store.sessions import SessionReader
 from codewhale.store.sql import Sql
-from codewhale.store.processes import ProcessReader
 from codewhale.store.tasks import TaskReader
 from codewhale.store.usage import UsageReader
 from codewhale.store.writer import Ticket, Writer
@@ -155,6 +156,11 @@ class SqliteStore:
 
     def usage(self, query: UsageQuery) -> UsageReport:
         return UsageReader(self._reader.transaction).usage(query)
+
+    def decisions(self, query: DecisionQuery) -> list[Decided]:
+        from codewhale.store.decisions import DecisionReader  # noqa: PLC0415 - start-up: few command lines look back
+
+        return DecisionReader(self._reader.transaction)(query)
 
     def open_requests(self, thread_id: str | None = None) -> list[Request]:
         return self._reader.open_requests(thread_id)
