@@ -10,7 +10,7 @@ from codewhale.domain.errors import ToolError
 
 PIECE = 64 * 1024
 _WINDOW = zlib.MAX_WBITS
-_EITHER = 32 + _WINDOW
+_MEMBER = b"\x1f"
 
 
 class Decoder:
@@ -25,12 +25,13 @@ class Decoder:
         self.room = limit
         self.truncated = False
         self._made: list[bytes] = []
-        self._inflate = zlib.decompressobj(_EITHER) if words else None
-        self._raw = words == ["deflate"]
+        self._gzip = bool(words) and words[0] != "deflate"
+        self._inflate = zlib.decompressobj(16 + _WINDOW) if self._gzip else None
+        self._head = b"" if words and not self._gzip else None
 
     def feed(self, piece: bytes) -> bool:
         """Take more; False once the limit is reached and there was more."""
-        for part in self._inflated(piece) if self._inflate is not None else (piece,):
+        for part in self._opened(piece):
             if len(part) > self.room:
                 self._made.append(part[: self.room])
                 self.room = 0
@@ -44,21 +45,30 @@ class Decoder:
         """All that was made."""
         return b"".join(self._made)
 
+    def _opened(self, piece: bytes) -> Iterator[bytes]:
+        if self._head is not None:
+            self._head += piece
+            if len(self._head) < 2:
+                return iter(())
+            piece, self._head = self._head, None
+            self._inflate = zlib.decompressobj(_WINDOW if _has_zlib_head(piece) else -_WINDOW)
+        return self._inflated(piece) if self._inflate is not None else iter((piece,))
+
     def _inflated(self, piece: bytes) -> Iterator[bytes]:
         while piece and self._inflate is not None:
+            if self._inflate.eof:
+                if not self._gzip or piece[:1] != _MEMBER:
+                    return  # padding after the end
+                self._inflate = zlib.decompressobj(16 + _WINDOW)
             try:
                 part = self._inflate.decompress(piece, PIECE)
             except zlib.error as error:
-                if not self._raw:
-                    raise ToolError(f"The compressed content is damaged: {error}.") from error
-                self._raw, self._inflate = False, zlib.decompressobj(-_WINDOW)
-                continue
-            self._raw = False
+                raise ToolError(f"The compressed content is damaged: {error}.") from error
             if part:
                 yield part
-            piece = self._inflate.unconsumed_tail
-            if self._inflate.eof:
-                piece = self._inflate.unused_data
-                self._inflate = zlib.decompressobj(_EITHER)
-                if not piece.startswith((b"\x1f\x8b", b"\x78")):
-                    piece = b""  # padding after the end
+            piece = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
+
+
+def _has_zlib_head(piece: bytes) -> bool:
+    """Whether a deflate stream has the wrapping that the standard asks for and some servers leave out (RFC 1950)."""
+    return piece[0] & 0x0F == 8 and (piece[0] * 256 + piece[1]) % 31 == 0

@@ -50,18 +50,19 @@ class WebAnswer(Struct, frozen=True, kw_only=True):
 
 async def fetch(dialer: Dialer, request: WebRequest, asked: Asked, tls: ssl.SSLContext) -> WebAnswer:
     """The answer after at most `request.redirects` redirects. `ToolError` when a host may not be reached or breaks off."""
-    for left in range(request.redirects, -1, -1):
-        answer = await _once(dialer, request, asked, tls)
+    answer = await _once(dialer, request, asked, tls)
+    for _ in range(request.redirects):
         location = answer.header("location")
-        if answer.status not in _MOVED or not location or not request.redirects:
+        if answer.status not in _MOVED or not location:
             return answer
-        if not left:
-            break
         try:
             request = replace(request, url=joined(answer.url, location))
+            answer = await _once(dialer, request, asked, tls)
         except ToolError as error:
             raise ToolError(f"{answer.url} redirects elsewhere. {error.message}", category=error.category) from error
-    raise ToolError(f"More than {request.redirects} redirects; the last one led to {request.url}.")
+    if request.redirects and answer.status in _MOVED and answer.header("location"):
+        raise ToolError(f"More than {request.redirects} redirects; the last one was at {request.url}.")
+    return answer
 
 
 async def _once(dialer: Dialer, request: WebRequest, asked: Asked, tls: ssl.SSLContext) -> WebAnswer:
