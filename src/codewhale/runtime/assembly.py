@@ -1,5 +1,6 @@
 """Puts a runtime together from settings: the store, recovery, models, and the task group that owns every turn."""
 
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -12,8 +13,10 @@ from codewhale.engine.ports import Ports
 from codewhale.llm.guard import GuardedProvider, Limits
 from codewhale.llm.pricing import route_rate
 from codewhale.llm.route import Route
+from codewhale.runtime.auditing import Auditor
 from codewhale.runtime.edit_diagnostics import Diagnostics
 from codewhale.runtime.group import task_group
+from codewhale.runtime.hook_points import HookPoints
 from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.reaching import web_of
 from codewhale.runtime.redaction import redactor_of
@@ -22,6 +25,7 @@ from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.standing import Standing
 from codewhale.runtime.surroundings import surroundings_of
 from codewhale.runtime.threads import Defaults
+from codewhale.runtime.trust import vouching
 from codewhale.runtime.undo.wiring import Undo
 from codewhale.store.sqlite import SqliteStore
 from codewhale.workspace.processes import Processes
@@ -41,19 +45,24 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
     store = SqliteStore.open(settings.runtime_dir, clock=clock, redact=redactor, what=what)
     models = Models(settings, clock)
     processes = Processes(environment())
-    diagnostics = Diagnostics(settings.lsp, processes, allowed=lambda _: True)
+    diagnostics = Diagnostics(settings.lsp, processes, allowed=lambda _: False)
     undo = Undo(settings.snapshots_dir, settings.snapshots, processes, clock)
     first = store.latest_seq
+    auditor = Auditor(settings, clock, redactor)
+    auditor.begin(store)
     try:
         async with task_group() as group:
+            hooks = HookPoints(settings.hooks, store, processes, group, trusted=vouching(settings))
             runtime = Runtime(
                 Ports(store=store, clock=clock, ids=RandomIds(), redactor=redactor),
                 defaults_of(settings),
                 Outside(
                     models=models.of,
                     processes=processes,
+                    processes_dir=os.path.join(settings.runtime_dir, "processes"),
                     surroundings=surroundings_of(settings),
-                    watchers=(undo.watch, diagnostics.watch),
+                    watchers=(undo.watch, diagnostics.watch, hooks.watch),
+                    hooks=hooks,
                     undo=undo,
                     diagnostics=diagnostics,
                     web=web_of(settings),
@@ -66,16 +75,21 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
                 group,
             )
             await runtime.recover()
+            following = group.create_task(auditor.follow(store))
             try:
                 yield runtime
             finally:
+                following.cancel()
                 runtime.stop()
                 diagnostics.stop()
+        await hooks.close()
         await diagnostics.close()
         await models.close()
+        auditor.catch_up(store)
         if store.failure is None and store.latest_seq // PRUNE_EVERY != first // PRUNE_EVERY:
             await store.prune_deltas(ended_before=clock.later(-PRUNE_AFTER_SECONDS))
     finally:
+        auditor.close()
         processes.close()
         store.close()
 

@@ -1,5 +1,6 @@
 """Trust for surfaces: what a workspace could make run, what of it is trusted, and the directories outside that it may use."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -40,6 +41,11 @@ def untrusted_of(settings: Settings, workspace: str) -> tuple[str, ...]:
     if not own_surfaces(workspace):
         return ()
     return tuple(one.path for one in _trust(settings).untrusted(workspace))
+
+
+def vouching(settings: Settings) -> Callable[[str, str, bytes], bool]:
+    """Tells of (workspace, path in it, content) whether a person trusts exactly that. Asked anew each time."""
+    return lambda workspace, path, content: _trust(settings).vouches(workspace, path, content)
 
 
 def standing_of(settings: Settings) -> list[Standing]:

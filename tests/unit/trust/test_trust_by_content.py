@@ -174,3 +174,18 @@ def test_a_skill_of_texts_alone_runs_nothing(tmp_path: Path) -> None:
     (tmp_path / "skills/prose").mkdir(parents=True)
     (tmp_path / "skills/prose/SKILL.md").write_text("# Prose\n")
     assert own_surfaces(str(tmp_path)) == ()
+
+
+def test_only_the_very_bytes_that_are_trusted_are_vouched_for(site: Site) -> None:
+    path = ".deepseek/hooks.toml"
+    content = (site.workspace / path).read_bytes()
+    work = str(site.workspace)
+    assert not site.trust.vouches(work, path, content)
+    site.grant_all()
+    assert site.trust.vouches(work, path, content)
+    assert not site.trust.vouches(work, path, content + b"\n")
+    assert not site.trust.vouches(work, "Makefile", content)
+    site.program("sh", "#!/bin/sh\n")
+    assert not site.trust.vouches(work, path, content)
+    site.file.write_text("{")
+    assert not site.trust.vouches(work, path, content)

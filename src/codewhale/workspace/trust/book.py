@@ -4,6 +4,7 @@ An entry counts only while the workspace is the same directory (path, device, in
 Written at once or not at all, readable by its owner alone; a file that cannot be understood trusts nothing.
 """
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 
@@ -72,6 +73,19 @@ class Trust:
     def trusted(self, workspace: str, surface: Surface) -> bool:
         """Whether this surface is trusted as it is at this moment. To be asked right before it is used."""
         return _granted(sealed(workspace, surface, self._search), self._grants(workspace))
+
+    def vouches(self, workspace: str, path: str, content: bytes) -> bool:
+        """Whether these very bytes, read from the surface at `path`, are what is trusted there: to be asked after reading and
+        before anything follows from it. Nobody is trusted while the file of trust cannot be read."""
+        surface = next((one for one in own_surfaces(workspace) if one.path == path), None)
+        if surface is None:
+            return False
+        now = sealed(workspace, surface, self._search)
+        try:
+            granted = _granted(now, self._grants(workspace))
+        except TrustUnreadable:
+            return False
+        return granted and now.content == hashlib.sha256(content).hexdigest()
 
     def grant(self, workspace: str, given: Sequence[Sealed]) -> None:
         """Trust the surfaces with the content that the person was shown. `CodewhaleError` when one has none."""

@@ -34,10 +34,12 @@ class Program(Struct, frozen=True, kw_only=True):
 
 
 class Sealed(Struct, frozen=True, kw_only=True):
-    """A surface with what it is now. `runs` is what would be run, for people; `leads_to` where a link leads."""
+    """A surface with what it is now. `content` is the sha256 of a file's own bytes, `runs` what
+    would be run, for people, `leads_to` where a link leads."""
 
     surface: Surface
     digest: str | None
+    content: str | None = None
     runs: tuple[Program, ...] = ()
     leads_to: str | None = None
     problem: str | None = None
@@ -62,7 +64,13 @@ def sealed(workspace: str, surface: Surface, search: str | None) -> Sealed:
         return Sealed(surface=surface, digest=None, leads_to=leads_to, problem=error.strerror or "it cannot be read")
     named = [(program.command, program.file, sorted(program.digests.items())) for program in runs]
     whole = msgspec.json.encode([surface.kind, surface.path, leads_to, content, named])
-    return Sealed(surface=surface, digest=hashlib.sha256(whole).hexdigest(), runs=runs, leads_to=leads_to)
+    return Sealed(
+        surface=surface,
+        digest=hashlib.sha256(whole).hexdigest(),
+        content=content if isinstance(content, str) else None,
+        runs=runs,
+        leads_to=leads_to,
+    )
 
 
 def _content(real: str) -> object:
