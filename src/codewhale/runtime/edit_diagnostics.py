@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from codewhale.runtime.outside import Seat
     from codewhale.workspace.lsp.edits import EditChecks, FileReport
     from codewhale.workspace.lsp.findings import Shown
-    from codewhale.workspace.lsp.servers import LanguageServers
+    from codewhale.workspace.lsp.servers import LanguageServers, View
     from codewhale.workspace.processes import Processes
 
 EDITING = frozenset({"write_file", "edit_file", "apply_patch"})
@@ -34,13 +34,16 @@ SOURCE = "diagnostics"
 
 
 class Diagnostics:
-    """The language servers of a runtime, and the watches of its turns. `allowed` says whether programs may be started in a
-    folder that act on what lies in it."""
+    """The language servers of a runtime, and the watches of its turns. `allowed` says whether a folder is trusted so far that
+    a server which runs code of it may run without a sandbox; `view` replaces the sandbox."""
 
-    def __init__(self, settings: LspSettings, processes: Processes, allowed: Callable[[str], bool]) -> None:
+    def __init__(
+        self, settings: LspSettings, processes: Processes, allowed: Callable[[str], bool], view: View | None = None
+    ) -> None:
         self.settings = settings
         self._processes = processes
         self._allowed = allowed
+        self._view = view
         self._servers: LanguageServers | None = None
         self._checking: set[EditDiagnostics] = set()
         own = (extension for one in settings.custom.values() for extension in one.extensions)
@@ -50,9 +53,10 @@ class Diagnostics:
     def servers(self) -> LanguageServers:
         """The servers; none is started by asking."""
         if self._servers is None:
-            from codewhale.workspace.lsp.servers import LanguageServers  # noqa: PLC0415 - start-up: few turns edit
+            from codewhale.workspace.lsp.servers import LanguageServers, read_only  # noqa: PLC0415 - start-up: few edit
 
-            self._servers = LanguageServers(self.settings, self._processes, allowed=self._allowed)
+            view = self._view or read_only
+            self._servers = LanguageServers(self.settings, self._processes, allowed=self._allowed, view=view)
         return self._servers
 
     def watch(self, seat: Seat) -> EditDiagnostics | None:

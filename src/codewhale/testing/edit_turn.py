@@ -10,7 +10,7 @@ from codewhale.domain.language_servers import LspSettings, OwnServer
 from codewhale.workspace.files import Files
 from codewhale.workspace.lsp.edits import EditChecks, FileReport
 from codewhale.workspace.lsp.findings import Shown
-from codewhale.workspace.lsp.servers import LanguageServers
+from codewhale.workspace.lsp.servers import LanguageServers, View
 from codewhale.workspace.processes import Processes
 
 BOUND = 60
@@ -55,10 +55,15 @@ def scripted(*argv: str, wait_ms: int = 10_000) -> LspSettings:
 
 @asynccontextmanager
 async def turn(
-    root: Path, settings: LspSettings, environ: Mapping[str, str] = PLAIN, *, trusted: bool = True
+    root: Path,
+    settings: LspSettings,
+    environ: Mapping[str, str] = PLAIN,
+    *,
+    trusted: bool = True,
+    view: View = lambda processes, _: processes,
 ) -> AsyncGenerator[Turn]:
-    """A turn in `root`; its servers are gone afterwards."""
-    servers = LanguageServers(settings, Processes(environ), allowed=lambda _: trusted)
+    """A turn in `root`, without a sandbox unless `view` gives one; its servers are gone afterwards."""
+    servers = LanguageServers(settings, Processes(environ), allowed=lambda _: trusted, view=view)
     try:
         async with asyncio.timeout(BOUND), asyncio.TaskGroup() as group:
             made = Turn(servers, root, group)

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from codewhale.domain.commands import NewThread, TurnInput
 from codewhale.domain.events import Event, TurnCompleted
+from codewhale.domain.hooks import HookSettings
 from codewhale.domain.language_servers import LspSettings
 from codewhale.domain.laws import violations
 from codewhale.domain.ports import SystemClock
@@ -21,6 +22,7 @@ from codewhale.domain.snapshots import SnapshotLimits
 from codewhale.engine.ports import Ports
 from codewhale.runtime.edit_diagnostics import Diagnostics
 from codewhale.runtime.group import task_group
+from codewhale.runtime.hook_points import HookPoints
 from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.standing import Standing
@@ -84,6 +86,20 @@ SameLog = Callable[[Scene, str, str], None]
 """A fixture that compares a thread's log with a golden file: `same_log(scene, thread_id, case)`."""
 
 
+class Extras(Struct, frozen=True, kw_only=True):
+    """What stands around the turns: language servers, snapshots (their folder and limits), hooks. None of it by default."""
+
+    lsp: LspSettings = LspSettings(enabled=False)
+    snapshots: tuple[str, SnapshotLimits] | None = None
+    hooks: HookSettings = HookSettings()
+
+
+def _trusted(workspace: str, path: str, content: bytes) -> bool:
+    """A project's hooks run where a line of the file says so."""
+    del workspace, path
+    return b"# trusted" in content
+
+
 @asynccontextmanager
 async def scene(
     workspace: str,
@@ -91,20 +107,21 @@ async def scene(
     *,
     environ: Mapping[str, str],
     defaults: Defaults | None = None,
-    lsp: LspSettings | None = None,
-    snapshots: tuple[str, SnapshotLimits] | None = None,
+    extras: Extras | None = None,
 ) -> AsyncGenerator[Scene, None]:
-    """A runtime over an in-memory log. When it ends every thread's log must be well-formed. Language servers are started only
-    with `lsp`, snapshots kept only with a folder and limits for them."""
+    """A runtime over an in-memory log. When it ends every thread's log must be well-formed. What stands around the
+    turns is in `extras`."""
+    more = extras or Extras()
     store = SqliteStore.in_memory()
     provider = ScriptedProvider.from_toml(script)
     clock = ManualClock()
     waiter = ManualWaiter(clock)
     processes = Processes(environ)
-    diagnostics = Diagnostics(lsp or LspSettings(enabled=False), processes, allowed=lambda _: True)
-    undo = None if snapshots is None else Undo(*snapshots, processes, SystemClock())
+    diagnostics = Diagnostics(more.lsp, processes, lambda _: True, lambda bare, _: bare)
+    undo = None if more.snapshots is None else Undo(*more.snapshots, processes, SystemClock())
     try:
         async with task_group() as group:
+            points = HookPoints(more.hooks, store, processes, group, trusted=_trusted)
             runtime = Runtime(
                 Ports(store=store, clock=clock, ids=SequentialIds()),
                 defaults or Defaults(model=MODEL, workspace=workspace, allow_shell=True),
@@ -113,7 +130,8 @@ async def scene(
                     processes=processes,
                     waiter=waiter,
                     standing=Standing(unconfined=True),
-                    watchers=(diagnostics.watch,) if undo is None else (undo.watch, diagnostics.watch),
+                    watchers=(*([undo.watch] if undo is not None else []), diagnostics.watch, points.watch),
+                    hooks=points,
                     undo=undo,
                     diagnostics=diagnostics,
                 ),
@@ -131,6 +149,7 @@ async def scene(
             finally:
                 runtime.stop()
                 diagnostics.stop()
+        await points.close()
         await diagnostics.close()
         await _settled(store)
         _check(store)

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from codewhale.domain.confinement import within
 from codewhale.domain.language_servers import LspSettings
@@ -15,13 +16,15 @@ from codewhale.domain.language_servers import LspSettings
 
 class Known(Struct, frozen=True, kw_only=True):
     """A server: the command lines that may start it, best first; the language of each extension; what it is told at the
-    start; and whether it says when it has read the project."""
+    start; whether it says when it has read the project; and whether it `acts`: may run what lies in the project, as a plug-in
+    or a build script."""
 
     language: str
     commands: tuple[tuple[str, ...], ...]
     extensions: Mapping[str, str]
     options: Mapping[str, object] = {}
     tells_quiet: bool = False
+    acts: bool = True
 
 
 KNOWN: tuple[Known, ...] = (
@@ -29,6 +32,7 @@ KNOWN: tuple[Known, ...] = (
         language="python",
         commands=(("pyright-langserver", "--stdio"), ("basedpyright-langserver", "--stdio")),
         extensions={".py": "python", ".pyi": "python", ".pyw": "python"},
+        acts=False,
     ),
     Known(
         language="typescript",
@@ -55,6 +59,7 @@ KNOWN: tuple[Known, ...] = (
             **dict.fromkeys((".c", ".h"), "c"),
             **dict.fromkeys((".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".ipp"), "cpp"),
         },
+        acts=False,
     ),
 )
 ALSO_CALLED = {"javascript": "typescript", "ts": "typescript", "js": "typescript", "c": "cpp", "c++": "cpp"}
@@ -75,15 +80,7 @@ def servers_of(settings: LspSettings) -> tuple[Known, ...]:
 
 
 def _with_line(known: Known, argv: tuple[str, ...] | None) -> Known:
-    if argv is None:
-        return known
-    return Known(
-        language=known.language,
-        commands=(argv,),
-        extensions=known.extensions,
-        options=known.options,
-        tells_quiet=known.tells_quiet,
-    )
+    return known if argv is None else replace(known, commands=(argv,))
 
 
 def for_file(servers: tuple[Known, ...], path: str) -> Known | None:

@@ -248,7 +248,7 @@ class LanguageServer:
 
     def _introduction(self) -> dict[str, object]:
         return {
-            "processId": os.getpid(),
+            "processId": None,  # a server in a sandbox would look for us in vain and end itself; it is ended by us
             "clientInfo": {"name": "codewhale"},
             "rootUri": uri_of(self.plan.root),
             "rootPath": self.plan.root,

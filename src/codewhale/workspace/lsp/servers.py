@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from codewhale.domain.confinement import confinement
 from codewhale.domain.errors import ToolError
 from codewhale.domain.language_servers import LspSettings
 from codewhale.workspace.lsp.catalog import Known, for_file, program_of, servers_of
@@ -46,9 +47,19 @@ class _Slot(Struct, kw_only=True):
     timer: asyncio.TimerHandle | None = None
 
 
+View = Callable[[Processes, str], Processes]
+"""(processes, folder) to the processes that a server for the folder is started with."""
+
+
+def read_only(processes: Processes, root: str) -> Processes:
+    """A server reads the workspace and the machine, writes its temporary folder, and has no network. On a machine without any
+    sandbox it runs bare; those that may run code of the project are not started there."""
+    return processes.confined(confinement("read-only", root, processes.home), bare=True)
+
+
 class LanguageServers:
-    """All of them. `allowed` says whether programs may be started in a folder that act on what lies in it; `confined` is the
-    view of `processes` for a server of a folder."""
+    """All of them. `allowed` says whether a folder is trusted so far that a server which runs code of it may run without a
+    sandbox; `view` gives the sandbox."""
 
     def __init__(
         self,
@@ -56,13 +67,13 @@ class LanguageServers:
         processes: Processes,
         *,
         allowed: Callable[[str], bool],
-        confined: Callable[[Processes, str], Processes] = lambda processes, _: processes,
+        view: View = read_only,
     ) -> None:
         self.settings = settings
         self._known = servers_of(settings)
         self._processes = processes
         self._allowed = allowed
-        self._confined = confined
+        self._view = view
         self._slots: OrderedDict[tuple[str, str], _Slot] = OrderedDict()
         self._ending: list[LanguageServer] = []
         self._stopped = False
@@ -79,8 +90,6 @@ class LanguageServers:
         self._slots.move_to_end((root, known.language))
         living = self._living(slot)
         if living is None:
-            if not self._allowed(root):
-                return _absent(slot, f"{root} is not trusted, so no language server runs in it.")
             if slot.starts >= MAX_STARTS:
                 return self._given_up(slot)
             started = self._started(slot)
@@ -89,6 +98,11 @@ class LanguageServers:
             living = started
         self._used(slot)
         return living
+
+    async def prepare(self, root: str, known: Known) -> None:
+        """Have everything ready for `server`, away from the event loop: which sandbox there is is tried out once."""
+        if program_of(known, self._processes.search_path, root) is not None:
+            await self._view(self._processes, root).settle_tier()
 
     def states(self) -> list[ServerState]:
         """Those started so far."""
@@ -139,13 +153,21 @@ class LanguageServers:
             return _absent(
                 slot, f"There is no {names} outside the workspace, so {slot.known.language} edits are not checked."
             )
+        view = self._view(self._processes, slot.root)
+        held = view.confined_by != "none" or self._allowed(slot.root)
+        if slot.known.acts and not held:
+            return _absent(
+                slot,
+                f"{program.argv[0]} may run code of the project, and there is no sandbox here to hold it, so "
+                f"{slot.known.language} edits are not checked.",
+            )
         plan = ServerPlan(
             name=slot.known.language,
             argv=program.argv,
             root=slot.root,
             path=program.path,
             options=slot.known.options,
-            settings=_settings(slot.known, slot.root),
+            settings=_settings(slot.known, slot.root) if held else {},
             tells_quiet=slot.known.tells_quiet,
         )
         if slot.server is not None and slot.server.proved:
@@ -153,7 +175,7 @@ class LanguageServers:
         slot.starts += 1
         self._make_room(slot)
         try:
-            slot.server = LanguageServer(plan, self._confined(self._processes, slot.root))
+            slot.server = LanguageServer(plan, view)
         except ToolError as error:
             return _absent(slot, error.message)
         return slot.server
