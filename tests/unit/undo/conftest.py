@@ -1,7 +1,7 @@
 """A workspace with git's own repository in it, and a runtime that keeps snapshots of it."""
 
 import os
-import subprocess
+import subprocess  # noqa: TID251  (the person's own git, not one of ours)
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 
 from codewhale.domain.snapshots import SnapshotLimits
 from codewhale.runtime.threads import Defaults
-from codewhale.testing.scene import MODEL, Scene, scene
+from codewhale.testing.scene import MODEL, Extras, Scene, scene
 
 ENVIRON = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 Open = Callable[..., AbstractAsyncContextManager[Scene]]
@@ -52,13 +52,12 @@ def calls(*commands: str) -> str:
 
 def shell_of_prompts() -> str:
     """A script in which the model runs what the person says, for a few commands of one letter."""
-    made = "".join(
+    return "".join(
         f'[[turn]]\nwhen = {{contains = "{target}={value}"}}\n[[turn.reply]]\ncalls = [{{id = "{target}{value}", '
         f'tool = "exec_shell", arguments = {{command = "echo {value} > {target}"}}}}]\n[[turn.reply]]\ntext = "Done."\n'
         for target in "ab"
         for value in "123"
     )
-    return made
 
 
 @pytest.fixture
@@ -93,7 +92,7 @@ def keeping(tree: Path, tmp_path: Path) -> Open:
     async def opened(script: str, **limits: object) -> AsyncGenerator[Scene, None]:
         defaults = Defaults(model=MODEL, workspace=str(tree), allow_shell=True, auto_approve=True)
         kept = (str(tmp_path / "snapshots"), SnapshotLimits(**limits))  # type: ignore[arg-type]
-        async with scene(str(tree), script, environ=ENVIRON, defaults=defaults, snapshots=kept) as found:
+        async with scene(str(tree), script, environ=ENVIRON, defaults=defaults, extras=Extras(snapshots=kept)) as found:
             yield found
 
     return opened

@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from codewhale.domain.errors import Conflict, NotFound
 from codewhale.domain.snapshots import PatchResult, SnapshotRow
-from codewhale.runtime.undo.keeper import Keeper, unix
-from codewhale.runtime.undo.marks import POST_UNDO, PRE_UNDO, Mark, brought_back, marks, taken_back
+from codewhale.runtime.undo.keeper import Keeper
+from codewhale.runtime.undo.labels import POST_UNDO, PRE_UNDO
+from codewhale.runtime.undo.marks import Mark, brought_back, marks, taken_back
 from codewhale.workspace.beneath import shown
 from codewhale.workspace.blocking import blocking
 from codewhale.workspace.snapshot.apply import Outcome, apply
@@ -152,7 +153,7 @@ class Back:
             )
         note = Note(
             label=f"{PRE_UNDO}{wanted.seq}",
-            at=unix(self._keeper.clock.now()),
+            at=self._keeper.now(),
             thread_id=wanted.thread_id,
             turn_id=wanted.turn_id,
         )

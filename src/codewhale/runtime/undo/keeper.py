@@ -57,6 +57,10 @@ class Keeper:
                 reason = error.message if isinstance(error, ToolError) else str(error)
                 raise NotAvailable(_why(reason), code="snapshot_failed") from error
 
+    def now(self) -> float:
+        """The time in Unix seconds."""
+        return datetime.fromisoformat(self.clock.now()).timestamp()
+
     def put_off(self, root: str, reason: str) -> None:
         """Take no more snapshots of a workspace for as long as this runtime lives."""
         self._refused[root] = reason
@@ -104,11 +108,6 @@ class Keeper:
 def root_of(workspace: str) -> str:
     """The workspace's one real path."""
     return os.path.realpath(workspace)
-
-
-def unix(moment: str) -> float:
-    """A record's time in Unix seconds."""
-    return datetime.fromisoformat(moment).timestamp()
 
 
 def _why(reason: str) -> str:

@@ -4,12 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from codewhale.runtime.undo.labels import POST_TURN, POST_UNDO, PRE_TURN
 from codewhale.workspace.snapshot.records import Snapshot
-
-PRE_TURN = "pre-turn:"
-POST_TURN = "post-turn:"
-PRE_UNDO = "pre-undo:"
-POST_UNDO = "post-undo:"
 
 
 class Mark(Struct, frozen=True, kw_only=True):

@@ -2,8 +2,11 @@
 after it. Whatever fails here is said once in the thread and never stands in the turn's way.
 """
 
+from __future__ import annotations
+
 import asyncio
 import os
+from typing import TYPE_CHECKING
 
 from codewhale.domain import events as e
 from codewhale.domain.errors import CodewhaleError
@@ -11,10 +14,12 @@ from codewhale.domain.records import Status, Turn
 from codewhale.domain.tools import ToolOutput
 from codewhale.policy.decide import PlannedCall
 from codewhale.runtime.outside import Seat
-from codewhale.runtime.undo.keeper import Keeper, unix
-from codewhale.runtime.undo.marks import POST_TURN, PRE_TURN
-from codewhale.workspace.snapshot.records import Note, Snapshot
-from codewhale.workspace.snapshot.store import SnapshotStore, View
+from codewhale.runtime.undo.labels import POST_TURN, PRE_TURN, TOOL
+
+if TYPE_CHECKING:  # the first turn that is long enough, or that writes, loads them
+    from codewhale.runtime.undo.wiring import Undo
+    from codewhale.workspace.snapshot.records import Snapshot
+    from codewhale.workspace.snapshot.store import SnapshotStore, View
 
 CHANGING = frozenset({"write", "execute"})
 HEAD_START = 0.2
@@ -26,8 +31,8 @@ CHEAP_SECONDS = 0.25
 class SnapshotWatch:
     """The snapshots of one turn."""
 
-    def __init__(self, keeper: Keeper, seat: Seat) -> None:
-        self._keeper = keeper
+    def __init__(self, undo: Undo, seat: Seat) -> None:
+        self._undo = undo
         self._seat = seat
         self._root = os.path.realpath(seat.thread.workspace)
         self._first: asyncio.Task[View | None] | None = None
@@ -58,11 +63,11 @@ class SnapshotWatch:
         looking = self._begin()
         if self._begun:
             if self._cheap:
-                await self._take(f"tool:{call.call_id}")
+                await self._take(f"{TOOL}{call.call_id}")
             return
         self._begun = True
         view = await looking
-        turns = self._keeper.writing.setdefault(self._root, {})
+        turns = self._undo.keeper.writing.setdefault(self._root, {})
         mine = turns.setdefault(self._seat.recorder.turn.id, set())
         for turn_id, beside in turns.items():
             if turn_id != self._seat.recorder.turn.id:
@@ -82,16 +87,16 @@ class SnapshotWatch:
         if not self._begun:
             self._stop()
             return
-        turns = self._keeper.writing.get(self._root, {})
+        turns = self._undo.keeper.writing.get(self._root, {})
         beside = tuple(sorted(turns.pop(turn.id, set())))
         if not turns:
-            self._keeper.writing.pop(self._root, None)
+            self._undo.keeper.writing.pop(self._root, None)
         if self._problem is None:
             await self._take(f"{POST_TURN}{self._seq}", beside=beside)
             self._tell()
             self._seat.group.create_task(self._prune())
 
-    def _begin(self) -> "asyncio.Task[View | None]":
+    def _begin(self) -> asyncio.Task[View | None]:
         """Look at the workspace now, unless that has begun."""
         if self._timer is not None:
             self._timer.cancel()
@@ -106,9 +111,9 @@ class SnapshotWatch:
             self._first.cancel()
 
     async def _look(self) -> View | None:
-        clock = self._keeper.clock
+        clock = self._undo.keeper.clock
         try:
-            async with self._keeper.opened(self._root) as store:
+            async with self._undo.keeper.opened(self._root) as store:
                 began = clock.monotonic()
                 view = await store.look()
                 self._cheap = clock.monotonic() - began <= CHEAP_SECONDS
@@ -119,14 +124,14 @@ class SnapshotWatch:
 
     async def _prune(self) -> None:
         try:
-            async with self._keeper.opened(self._root) as store:
-                await store.prune(unix(self._keeper.clock.now()))
+            async with self._undo.keeper.opened(self._root) as store:
+                await store.prune(self._undo.keeper.now())
         except CodewhaleError as error:
-            self._keeper.put_off(self._root, error.in_full())
+            self._undo.keeper.put_off(self._root, error.in_full())
 
     async def _take(self, label: str, view: View | None = None, *, beside: tuple[str, ...] = ()) -> None:
         try:
-            async with self._keeper.opened(self._root) as store:
+            async with self._undo.keeper.opened(self._root) as store:
                 snapshot = await self._added(store, label, view, beside)
         except CodewhaleError as error:
             self._problem = error.in_full()
@@ -138,13 +143,15 @@ class SnapshotWatch:
         self, store: SnapshotStore, label: str, view: View | None, beside: tuple[str, ...]
     ) -> Snapshot | None:
         view = view or await store.look()
-        if label.startswith("tool:"):
+        if label.startswith(TOOL):
             known = await store.snapshots()
             if known and known[-1].tree == view.tree and known[-1].detail == view.detail:
                 return None
+        from codewhale.workspace.snapshot.records import Note  # noqa: PLC0415 - start-up: as above
+
         note = Note(
             label=label,
-            at=unix(self._keeper.clock.now()),
+            at=self._undo.keeper.now(),
             thread_id=self._seat.thread.id,
             turn_id=self._seat.recorder.turn.id,
             beside=beside,
@@ -165,5 +172,5 @@ class SnapshotWatch:
         recorder.ports.store.append([e.NewEvent(timestamp=now, thread_id=self._seat.thread.id, payload=taken)])
 
     def _tell(self) -> None:
-        if self._problem is not None and self._keeper.first_time(self._seat.thread.id):
+        if self._problem is not None and self._undo.keeper.first_time(self._seat.thread.id):
             self._seat.recorder.note(f"Undo is not available. {self._problem}")

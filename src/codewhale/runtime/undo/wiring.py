@@ -33,4 +33,4 @@ class Undo:
             return None
         from codewhale.runtime.undo.watch import SnapshotWatch  # noqa: PLC0415 - start-up: as above
 
-        return SnapshotWatch(self.keeper, seat)
+        return SnapshotWatch(self, seat)
