@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NO_SNAPSHOTS = "Snapshots of the workspace are not available: this runtime keeps none"
 
 MAX_TURNS = 50
-MAX_SNAPSHOTS = 1000
+MAX_SNAPSHOTS = 100
 
 StartTurn = Callable[[str, TurnInput], Awaitable[StartedTurn]]
 
