@@ -22,6 +22,7 @@ from codewhale.workspace.capture import Capture, Captured
 from codewhale.workspace.child import Child, Sink, Stream
 from codewhale.workspace.converse import Conversation, Heard
 from codewhale.workspace.environ import child_environment
+from codewhale.workspace.foreground import Foreground
 from codewhale.workspace.guard import GUARD, MARK
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ class Processes:
         """The command for a supervisor that will start it and look after it (`background/launch.py`), confined as all that
         is started here. Unless it is to `keep` running, it has the mark of what dies with us."""
         if self._held is not None and self._held.confines:
-            await self.prepared()
+            await self.settle_tier()
         mark = GUARD.mark() if not keep else f"kept.{os.urandom(8).hex()}"
         entered = self._entered(command, mark)
         if entered is None:
@@ -224,6 +225,34 @@ class Processes:
             started=entered.started,
             finished=lambda: _cage_problem(entered.leave()),
         )
+
+    def foreground(self, command: Command) -> Foreground:
+        """Start a program on our own standard streams, for a person who waits for it. `timeout` and the rest of the command
+        do not count. Raises `ToolError` when it cannot be started."""
+        mark = GUARD.mark()
+        stay = _Stay()
+        entered = self._entered(command, mark)
+        stay.begin(entered, command, {**self._environ, **command.environ, MARK: mark})
+        try:
+            process = subprocess.Popen(stay.argv, cwd=command.cwd, env=stay.environ, process_group=0, pass_fds=stay.fds)
+        except (OSError, ValueError) as error:
+            stay.end()
+            raise _start_problem(command, error, confined=entered is not None) from error
+        finally:
+            if entered is not None:
+                entered.started()
+        GUARD.started(process.pid)
+        return Foreground(process, stay.tier, lambda: self._came_back(process, stay))
+
+    def _came_back(self, process: "subprocess.Popen[bytes]", stay: "_Stay") -> None:
+        """It has ended: look after its cage."""
+        GUARD.kill_leftovers(process.pid, "")
+        GUARD.ended(process)
+        stay.end()
+        if stay.left is not None and not stay.left.ready and process.returncode >= 0:
+            from codewhale.workspace.sandbox.ground import setup_failed  # noqa: PLC0415 - as below
+
+            raise setup_failed(f"{stay.tier}: the cage was never complete (its words are above).")
 
     def close(self) -> None:
         """Give up what is kept between commands. Call it when none is running."""

@@ -69,7 +69,9 @@ class Parser(argparse.ArgumentParser):
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """Parse all of `argv`; an unknown option is an error with a suggestion."""
         args, rest = self.parse_known_args(argv)
-        if rest and not rest[0].startswith("-"):  # words after options: argparse takes them only in this way
+        if rest and (
+            not rest[0].startswith("-") or rest[0] == "--"
+        ):  # words after options: argparse takes them only in this way
             args, rest = self.parse_known_intermixed_args(argv)
         if not rest:
             return args
