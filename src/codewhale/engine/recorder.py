@@ -94,6 +94,10 @@ class TurnRecorder:
             ]
         )
 
+    def begin_unasked(self) -> Ticket:
+        """`turn.started` of a turn that nobody asked for in words: what it is about is told to it before its first step."""
+        return self.append_all([(e.TurnStarted(turn=self.turn), None), (e.TurnLifecycle(status="in_progress"), None)])
+
     def begin_compaction(self) -> Ticket:
         """`turn.started` of a turn that only compacts the context: there is no user message."""
         return self.append_all(
@@ -112,11 +116,13 @@ class TurnRecorder:
         steered = e.TurnSteered(thread_id=self._turn.thread_id, turn_id=self._turn.id, input=said)
         return item, self.append_all([(steered, item.id), (e.ItemCompleted(item=item), item.id)])
 
-    def told(self, text: str, source: str) -> Item:
-        """Record something that the model is told by `source`, a part of the runtime, as if a person had said it."""
+    def told(self, text: str, source: str, beside: e.Payload | None = None) -> Item:
+        """Record something that the model is told by `source`, a part of the runtime, as if a person had said it; in the same
+        breath what is true `beside` it."""
         item = replace(self.user_item(text, step=self.step), metadata={"source": source})
         self._item_ids.append(item.id)
-        self.append(e.ItemCompleted(item=item), item_id=item.id)
+        completed: tuple[e.Payload, str | None] = (e.ItemCompleted(item=item), item.id)
+        self.append_all([completed] if beside is None else [completed, (beside, None)])
         return item
 
     def user_item(self, text: str, *, step: int) -> Item:

@@ -60,11 +60,13 @@ Watcher = Callable[[Seat], TurnWatch | None]
 
 
 class Outside(Struct, frozen=True, kw_only=True):
-    """Everything beyond the log. `watchers` are asked in order for each turn."""
+    """Everything beyond the log. `watchers` are asked in order for each turn. `processes_dir` is where background processes
+    keep what they say; None: there are none."""
 
     models: ModelSource
     processes: Processes
     waiter: Waiter = TimeoutWaiter()
+    processes_dir: str | None = None
     surroundings: Surroundings | None = None
     watchers: tuple[Watcher, ...] = ()
     diagnostics: Diagnostics | None = None

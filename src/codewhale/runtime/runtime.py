@@ -28,7 +28,7 @@ from codewhale.engine.recover import closing_events
 from codewhale.runtime.copies import forked
 from codewhale.runtime.idempotency import Idempotency
 from codewhale.runtime.outside import Outside
-from codewhale.runtime.residents import Resident, Residents
+from codewhale.runtime.residents import ActiveTurn, Resident, Residents
 from codewhale.runtime.threads import Defaults, new_thread, patched, wanted
 from codewhale.runtime.turns import Around, Turns
 from codewhale.runtime.wishes import Wishes
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from codewhale.runtime.automations import RuntimeAutomations
     from codewhale.runtime.client_introspection import IntrospectionClient
     from codewhale.runtime.client_sessions import SessionsClient
+    from codewhale.runtime.processes import RuntimeProcesses
     from codewhale.runtime.rewinds import Rewinds
     from codewhale.runtime.tasks import RuntimeTasks
 
@@ -51,12 +52,13 @@ class Runtime:
         self._ports = ports
         self._defaults = defaults
         self._residents = Residents(ports.store)
-        around = Around(group=group, grant=Wishes(self))
+        around = Around(group=group, grant=Wishes(self), begun=self._turn_begun, ended=self._turn_ended)
         self._turns = Turns(ports, defaults, outside, self._residents, around)
         self._outside = outside
         self._group = group
         self._tasks: RuntimeTasks | None = None
         self._automations: RuntimeAutomations | None = None
+        self._processes: RuntimeProcesses | None = None
         self._healing = asyncio.Lock()
         self._broken = False
         self.idempotency = Idempotency(ports.store.receipts, ports.clock, self._heal)
@@ -104,6 +106,16 @@ class Runtime:
         return self._automations
 
     @property
+    def processes(self) -> RuntimeProcesses:
+        """Background processes; their ends begin turns once told to."""
+        if self._processes is None:
+            from codewhale.runtime.processes import RuntimeProcesses  # noqa: PLC0415 - start-up: most runs have none
+
+            folder = self._outside.processes_dir
+            self._processes = RuntimeProcesses(self._ports, self, self._group, folder)
+        return self._processes
+
+    @property
     def defaults(self) -> Defaults:
         """What new threads get."""
         return self._defaults
@@ -115,7 +127,7 @@ class Runtime:
 
     def recorder(self, thread_id: str) -> TurnRecorder | None:
         """The record of the thread's turn under way."""
-        active = self._resident(thread_id).active
+        active = self.resident(thread_id).active
         return None if active is None else active.recorder
 
     @property
@@ -137,7 +149,7 @@ class Runtime:
         if not wanted(patch):
             raise InvalidInput("At least one thread field is required")
         await self._heal()
-        resident = self._resident(thread_id)
+        resident = self.resident(thread_id)
         thread, changes = patched(resident.thread, whole_fields(patch))
         if changes:
             resident.thread = replace(thread, updated_at=self._ports.clock.now())
@@ -147,12 +159,12 @@ class Runtime:
     async def resume_thread(self, thread_id: str) -> Thread:
         """Bring the thread into memory."""
         await self._heal()
-        return self._resident(thread_id).thread
+        return self.resident(thread_id).thread
 
     async def fork_thread(self, thread_id: str) -> Thread:
         """A new thread with the finished turns of this one."""
         await self._heal()
-        resident = self._resident(thread_id)
+        resident = self.resident(thread_id)
         if resident.active is None and resident.settled is not None:
             await resident.settled
         snapshot = await self.snapshot(thread_id)
@@ -165,19 +177,24 @@ class Runtime:
 
     async def start_turn(self, thread_id: str, given: TurnInput) -> StartedTurn:
         await self._heal()
-        return await self._turns.start(self._resident(thread_id), whole_fields(given))
+        return await self._turns.start(self.resident(thread_id), whole_fields(given))
+
+    async def wake(self, thread_id: str, summary: str) -> None:
+        """Begin a turn that nobody asked for in words."""
+        await self._heal()
+        await self._turns.wake(self.resident(thread_id), summary)
 
     async def compact(self, thread_id: str, reason: str | None = None) -> StartedTurn:
         await self._heal()
-        return await self._turns.compact(self._resident(thread_id), None if reason is None else whole(reason))
+        return await self._turns.compact(self.resident(thread_id), None if reason is None else whole(reason))
 
     async def steer(self, thread_id: str, turn_id: str, prompt: str) -> Turn:
         await self._heal()
-        return await self._turns.steer(self._resident(thread_id), turn_id, whole(prompt))
+        return await self._turns.steer(self.resident(thread_id), turn_id, whole(prompt))
 
     async def interrupt(self, thread_id: str, turn_id: str) -> Turn:
         await self._heal()
-        return await self._turns.interrupt(self._resident(thread_id), turn_id)
+        return await self._turns.interrupt(self.resident(thread_id), turn_id)
 
     async def decide(
         self, approval_id: str, decision: ApprovalDecision, *, remember: bool = False, reason: str | None = None
@@ -187,14 +204,14 @@ class Runtime:
 
     async def answer(self, thread_id: str, input_id: str, answers: Sequence[Answer]) -> None:
         await self._heal()
-        await self._turns.answer(self._resident(thread_id), input_id, [whole_fields(one) for one in answers])
+        await self._turns.answer(self.resident(thread_id), input_id, [whole_fields(one) for one in answers])
 
     async def resolve_call(self, thread_id: str, turn_id: str, call_id: str, result: ClientToolResult) -> None:
         await self._heal()
-        await self._turns.resolve_call(self._resident(thread_id), turn_id, call_id, result)
+        await self._turns.resolve_call(self.resident(thread_id), turn_id, call_id, result)
 
     async def thread(self, thread_id: str) -> Thread:
-        return self._resident(thread_id).thread
+        return self.resident(thread_id).thread
 
     async def threads(self, filter: ThreadFilter) -> list[Thread]:
         return await asyncio.to_thread(self._ports.store.threads, whole_fields(filter))
@@ -210,7 +227,7 @@ class Runtime:
 
     async def events(self, thread_id: str, *, after: int = 0) -> AsyncGenerator[list[Event], None]:
         await self._heal()
-        self._resident(thread_id)
+        self.resident(thread_id)
         async for batch in self._ports.store.subscribe(thread_id, after=after):
             yield batch
 
@@ -224,6 +241,8 @@ class Runtime:
                 last = self._ports.store.append(closing)
         if self._ports.store.tasks.open():
             last = self.tasks.recover() or last
+        if self._ports.store.processes.open():
+            self.processes.recover()
         if last is not None:
             await last
         return threads
@@ -235,6 +254,8 @@ class Runtime:
         if self._tasks is not None:
             self._tasks.stop()
         self._turns.stop_all(reason)
+        if self._processes is not None:
+            self._processes.stop()
 
     async def _heal(self) -> None:
         """Bring a log that has failed back into use: stop what ran on it, forget what memory says beyond the disk, close
@@ -254,10 +275,19 @@ class Runtime:
             await self.recover()
             self._broken = False
 
+    def _turn_begun(self, resident: Resident, active: ActiveTurn) -> None:
+        if self._processes is not None or self._ports.store.processes.untold(resident.thread.id):
+            self.processes.turn_begun(resident, active)
+
+    def _turn_ended(self, resident: Resident) -> None:
+        if self._processes is not None:
+            self._processes.turn_ended(resident)
+
     def _choose(self, provider: str, model: str) -> None:
         self._defaults = replace(self._defaults, provider=provider, model=model)
 
-    def _resident(self, thread_id: str) -> Resident:
+    def resident(self, thread_id: str) -> Resident:
+        """The thread in memory."""
         return self._residents.get(_checked(thread_id))
 
     async def _record(self, thread: Thread, payload: e.Payload) -> None:

@@ -33,10 +33,13 @@ from codewhale.tools.registry import ENTRIES
 
 
 class Around(Struct, frozen=True, kw_only=True):
-    """What the owner of the turns gives them: a group for their tasks, and who grants what tools wish for."""
+    """What the owner of the turns gives them: a group for their tasks, who grants what tools wish for, and who is told that a
+    turn is about to make its first model call, and that one has ended and its thread is free."""
 
     group: asyncio.TaskGroup
     grant: Grant
+    begun: Callable[[Resident, ActiveTurn], None] = lambda _resident, _active: None
+    ended: Callable[[Resident], None] = lambda _: None
 
 
 class Turns:
@@ -49,6 +52,7 @@ class Turns:
         self._defaults = defaults
         self._residents = residents
         self._group = around.group
+        self._around = around
         self._desk = RequestDesk(ports.store.request_known)
         self._stage = Stage(defaults=defaults, outside=outside, desk=self._desk, grant=around.grant, group=around.group)
         self._stopping = False
@@ -66,6 +70,14 @@ class Turns:
             active,
             lambda: recorder.begin(recorder.user_item(prompt, step=0)),
             lambda: self._work(resident, active, given),
+        )
+
+    async def wake(self, resident: Resident, summary: str) -> StartedTurn:
+        """Begin a turn that nobody asked for in words; whoever wanted it tells it what it is about when it begins."""
+        given = TurnInput(prompt="", input_summary=summarize(summary))
+        active = self._claimed(resident, given, "")
+        return await self._launch(
+            resident, active, active.recorder.begin_unasked, lambda: self._work(resident, active, given)
         )
 
     async def compact(self, resident: Resident, reason: str | None) -> StartedTurn:
@@ -236,7 +248,9 @@ class Turns:
             conversation = await conversation_of(resident, self._ports.store, before=active.recorder.turn.id)
             setup, _ = self._setup(resident, active, given, conversation)
             active.watches = setup.room.watches
-            conversation.messages.append(UserMessage(text=self._ports.redactor.text(given.prompt.strip())))
+            if given.prompt:
+                conversation.messages.append(UserMessage(text=self._ports.redactor.text(given.prompt.strip())))
+            self._around.begun(resident, active)
             return setup, conversation
 
         return await run_turn(active.recorder, prepare, active.steers, lambda: active.reason)
@@ -275,6 +289,7 @@ class Turns:
         resident.settled = ticket
         resident.thread = replace(resident.thread, updated_at=turn.ended_at or resident.thread.updated_at)
         resident.active = None
+        self._around.ended(resident)
 
     def _settle(self, resident: Resident, active: ActiveTurn) -> None:
         """The task is over; a task cancelled before it ever ran has not ended its turn."""

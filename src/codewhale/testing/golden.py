@@ -13,10 +13,10 @@ from msgspec import Struct
 from codewhale.domain.events import Event, ItemDelta
 
 _TIMES = frozenset({"timestamp", "created_at", "updated_at", "started_at", "ended_at", "expires_at"})
-_SPANS = frozenset({"duration_ms"})
+_SPANS = frozenset({"duration_ms", "pid", "supervisor_pid", "began", "supervisor_began", "mark"})
 _DIGESTS = frozenset({"seal"})
 _Text = Callable[[str], str]
-_ID = re.compile(r"\b(thr|turn|item)_[0-9a-f]{16,}\b")
+_ID = re.compile(r"\b(thr|turn|item|proc)_[0-9a-f]{16,}\b")
 
 
 class Line(Struct, frozen=True, omit_defaults=True):

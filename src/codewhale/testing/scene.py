@@ -87,11 +87,13 @@ SameLog = Callable[[Scene, str, str], None]
 
 
 class Extras(Struct, frozen=True, kw_only=True):
-    """What stands around the turns: language servers, snapshots (their folder and limits), hooks. None of it by default."""
+    """What stands around the turns: language servers, snapshots (their folder and limits), hooks, a folder for background
+    processes. None of it by default."""
 
     lsp: LspSettings = LspSettings(enabled=False)
     snapshots: tuple[str, SnapshotLimits] | None = None
     hooks: HookSettings = HookSettings()
+    processes_dir: str | None = None
 
 
 def _trusted(workspace: str, path: str, content: bytes) -> bool:
@@ -129,6 +131,7 @@ async def scene(
                     models=lambda model, _: Model(provider=provider, name=model),
                     processes=processes,
                     waiter=waiter,
+                    processes_dir=more.processes_dir,
                     standing=Standing(unconfined=True),
                     watchers=(*([undo.watch] if undo is not None else []), diagnostics.watch, points.watch),
                     hooks=points,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from codewhale.domain.errors import ToolError
 from codewhale.domain.tools import ToolOutput
 from codewhale.tools.tool import Tool, ToolContext
 from codewhale.workspace.capture import Captured
@@ -19,6 +20,7 @@ from codewhale.workspace.processes import Command, ProcessResult
 TEXT_BYTES = 30_000
 SMALL_BYTES = 10_000
 SHOWN_CHARS = 256 * 1024
+TIMEOUT_MS = 120_000
 MAX_TIMEOUT_MS = 600_000
 
 
@@ -26,20 +28,29 @@ class ExecShell(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The arguments of `exec_shell`."""
 
     command: Annotated[str, Meta(min_length=1, description="Shell script to run; several lines are fine.")]
-    timeout_ms: Annotated[int, Meta(ge=1, le=MAX_TIMEOUT_MS)] = 120_000
+    timeout_ms: (
+        Annotated[int, Meta(ge=1, le=MAX_TIMEOUT_MS, description="Default 120000; in the background: none.")] | None
+    ) = None
     cwd: Annotated[str | None, Meta(description="Directory to run in; default: the workspace root.")] = None
     stdin: Annotated[str | None, Meta(description="Text for standard input; default: empty.")] = None
     combined_output: Annotated[bool, Meta(description="Put stderr into stdout, in the order written.")] = False
+    background: Annotated[bool, Meta(description="Start it and go on, as for servers and long builds.")] = False
+    keep: Annotated[bool, Meta(description="With background: it outlives codewhale.")] = False
+    tty: Annotated[bool, Meta(description="Give it a terminal.")] = False
+    interactive: Annotated[bool, Meta(description="Give it the person's own terminal.")] = False
 
 
 async def run(args: ExecShell, ctx: ToolContext) -> ToolOutput:
     """Run it. A non-zero exit is an answer, a timeout is an error; output beyond 30,000 bytes keeps head and tail."""
+    _check(args)
+    if args.background or args.tty:
+        return await _supervised(args, ctx)
     cwd = ctx.files.directory(args.cwd or ".")
     result = await ctx.processes.run(
         Command(
             argv=ctx.processes.shell(args.command),
             cwd=cwd,
-            timeout=args.timeout_ms / 1000,
+            timeout=_limit_ms(args) / 1000,
             stdin=args.stdin.encode() if args.stdin is not None else None,
             merged=args.combined_output,
         ),
@@ -48,9 +59,40 @@ async def run(args: ExecShell, ctx: ToolContext) -> ToolOutput:
     return ToolOutput(text=_text(result, args), metadata=_metadata(result), is_error=result.timed_out)
 
 
+def _check(args: ExecShell) -> None:
+    if args.interactive:
+        raise ToolError(
+            "There is no terminal of a person to hand over here. tty gives the command a terminal of its own, and with "
+            "background exec_shell_interact types into it.",
+            category="not_available",
+        )
+    if args.keep and not args.background:
+        raise ToolError("keep goes with background.", category="invalid_input")
+
+
+async def _supervised(args: ExecShell, ctx: ToolContext) -> ToolOutput:
+    from codewhale.tools.background import Start, ran, started  # noqa: PLC0415 - most commands run in the foreground
+
+    limit = args.timeout_ms if args.background else _limit_ms(args)
+    start = Start(
+        command=args.command,
+        cwd=args.cwd,
+        stdin=args.stdin,
+        timeout=limit / 1000 if limit is not None else None,
+        tty=args.tty,
+        keep=args.keep,
+    )
+    return await (started(start, ctx) if args.background else ran(start, ctx))
+
+
+def _limit_ms(args: ExecShell) -> int:
+    return args.timeout_ms if args.timeout_ms is not None else TIMEOUT_MS
+
+
 def _describe(args: ExecShell) -> str:
     where = f" in {plain(args.cwd)}" if args.cwd else ""
-    return f"Run{where}: {args.command.encode('unicode_escape').decode() if _odd(args.command) else args.command}"
+    how = " in the background" + (", outliving codewhale" if args.keep else "") if args.background else ""
+    return f"Run{how}{where}: {args.command.encode('unicode_escape').decode() if _odd(args.command) else args.command}"
 
 
 def _command(args: ExecShell) -> tuple[str, str | None]:
@@ -111,8 +153,8 @@ def _bounded(captured: Captured, limit: int) -> str:
 
 def _ending(result: ProcessResult, args: ExecShell) -> list[str]:
     if result.timed_out:
-        stopped = f"stopped after {args.timeout_ms} ms, with everything it had started"
-        advice = f"Give a longer timeout_ms (at most {MAX_TIMEOUT_MS}), or a command that ends by itself"
+        stopped = f"stopped after {_limit_ms(args)} ms, with everything it had started"
+        advice = f"Give a longer timeout_ms (at most {MAX_TIMEOUT_MS}), a command that ends by itself, or background"
         return [f"[{stopped}. {advice}.]"]
     if result.exit_code is None:
         return [f"[ended by {signal_name(result.signal)}]" if result.signal else "[could not be stopped]"]
@@ -165,8 +207,8 @@ TOOLS = (
         name="exec_shell",
         description=(
             "Run a shell command in the workspace and wait for it: builds, tests, git, scripts. Returns stdout, stderr "
-            "and the exit code. No terminal; background processes are stopped when the command ends. To read, search "
-            "or edit files use the file tools."
+            "and the exit code; what it leaves behind is stopped. With background it goes on while you work, and you are "
+            "told when it ends. To read, search or edit files use the file tools."
         ),
         arguments=ExecShell,
         effects=frozenset({"execute"}),

@@ -46,8 +46,8 @@ class Capture:
         if omitted <= 0:
             text = bytes(self._head + tail).decode("utf-8", "replace")
             return Captured(head=text, tail="", length=self._length, omitted=0)
-        head = _whole_end(bytes(self._head))
-        start = _whole_start(tail)
+        head = whole_end(bytes(self._head))
+        start = whole_start(tail)
         omitted += len(self._head) - len(head) + start
         return Captured(
             head=head.decode("utf-8", "replace"),
@@ -57,7 +57,7 @@ class Capture:
         )
 
 
-def _whole_end(head: bytes) -> bytes:
+def whole_end(head: bytes) -> bytes:
     """`head` without a character that the cut left incomplete."""
     for back in range(1, min(4, len(head)) + 1):
         lead = head[-back]
@@ -69,7 +69,7 @@ def _whole_end(head: bytes) -> bytes:
     return head
 
 
-def _whole_start(tail: bytes) -> int:
+def whole_start(tail: bytes) -> int:
     """How many bytes at the start belong to a character that the cut split."""
     start = 0
     while start < min(4, len(tail)) and tail[start] & 0xC0 == 0x80:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     Answer = Callable[[Any, Origin, Runtime], Awaitable[Any]]
 
 FAMILIES: dict[str, str] = {
+    "StartProcess": "processes",
+    "RunProcess": "processes",
+    "WatchProcess": "processes",
+    "StopProcesses": "processes",
     "CurrentChecklist": "checklist",
     "AddNote": "notes",
     "TakeBack": "undo",
