@@ -10,11 +10,13 @@ from functools import cache
 from codewhale.domain.records import Thread
 
 
-def system_text(thread: Thread) -> str:
-    """The thread's own prompt when it has one (it replaces all of ours), else the base prompt and the environment."""
+def system_text(thread: Thread, confined: str = "") -> str:
+    """The thread's own prompt when it has one (it replaces all of ours), else the base prompt and the environment, with what
+    holds the programs that it starts."""
     if thread.system_prompt:
         return thread.system_prompt
-    return f"{base_prompt()}\nEnvironment\n- workspace: {thread.workspace}\n- platform: {sys.platform}\n"
+    held = f"- sandbox: {confined}\n" if confined else ""
+    return f"{base_prompt()}\nEnvironment\n- workspace: {thread.workspace}\n- platform: {sys.platform}\n{held}"
 
 
 @cache

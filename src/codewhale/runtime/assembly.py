@@ -14,6 +14,7 @@ from codewhale.llm.guard import GuardedProvider, Limits
 from codewhale.llm.pricing import route_rate
 from codewhale.llm.route import Route
 from codewhale.runtime.auditing import Auditor
+from codewhale.runtime.confining import granted
 from codewhale.runtime.edit_diagnostics import Diagnostics
 from codewhale.runtime.group import task_group
 from codewhale.runtime.hook_points import HookPoints
@@ -45,13 +46,14 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
     store = SqliteStore.open(settings.runtime_dir, clock=clock, redact=redactor, what=what)
     models = Models(settings, clock)
     processes = Processes(environment())
-    diagnostics = Diagnostics(settings.lsp, processes, allowed=lambda _: False)
+    held_outside = settings.sandbox.policy in ("external-sandbox", "danger-full-access")
+    diagnostics = Diagnostics(settings.lsp, processes, allowed=lambda _: held_outside)
     undo = Undo(settings.snapshots_dir, settings.snapshots, processes, clock)
     first = store.latest_seq
     auditor = Auditor(settings, clock, redactor)
     auditor.begin(store)
     try:
-        async with task_group() as group:
+        async with granted(settings) as surface, task_group() as group:
             hooks = HookPoints(settings.hooks, store, processes, group, trusted=vouching(settings))
             runtime = Runtime(
                 Ports(store=store, clock=clock, ids=RandomIds(), redactor=redactor),
@@ -68,7 +70,7 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
                     web=web_of(settings),
                     standing=Standing(
                         tier=lambda: processes.known_tier,
-                        surface=settings.sandbox,
+                        surface=surface,
                         book=Rulebook(settings.permissions_file, given(environment(), "HOME")),
                     ),
                 ),

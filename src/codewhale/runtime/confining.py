@@ -1,9 +1,43 @@
 """Which confinement a turn's programs and files get: the policy of its mode and the settings, on its workspace."""
 
 import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
-from codewhale.domain.confinement import Confinement, Policy, confinement
+from msgspec.structs import replace
+
+from codewhale.config.settings import Settings
+from codewhale.domain.confinement import Confinement, Policy, Surface, confinement, policy_of
+from codewhale.domain.records import Thread
+from codewhale.policy.mode import parse_mode
 from codewhale.runtime.outside import Outside
+
+
+@asynccontextmanager
+async def granted(settings: Settings) -> AsyncGenerator[Surface, None]:
+    """The sandbox that the settings ask for; where they grant the network, with a proxy for as long as this lasts."""
+    if settings.sandbox.network != "proxy":
+        yield settings.sandbox
+        return
+    from codewhale.workspace.web.dial import Dialer  # noqa: PLC0415 - start-up: few settings grant the network
+    from codewhale.workspace.web.proxy import open_proxy  # noqa: PLC0415 - as above
+
+    async with open_proxy(Dialer(settings.network)) as proxy:
+        yield replace(settings.sandbox, proxy=proxy.socket_path)
+
+
+def in_words(thread: Thread, surface: Surface) -> str:
+    """What holds a thread's programs, for its system text: the same in all its turns of its own mode."""
+    policy = policy_of(parse_mode(thread.mode), surface.policy)
+    if policy == "danger-full-access":
+        return "none; commands have full access"
+    if policy == "external-sandbox":
+        return "commands run in a sandbox around codewhale"
+    where = "the workspace and $TMPDIR" if policy == "workspace-write" else "$TMPDIR"
+    network = "only through an allow-list proxy" if surface.network == "proxy" else "none"
+    return (
+        f"{policy}; commands write only {where}, not .git/hooks, .git/config or settings of tools; network: {network}"
+    )
 
 
 def confinement_of(policy: Policy, workspace: str, outside: Outside) -> Confinement:

@@ -19,7 +19,7 @@ from codewhale.engine.turn import Steers, TurnSetup
 from codewhale.engine.watch import Watches
 from codewhale.policy.decide import Posture
 from codewhale.policy.mode import parse_mode
-from codewhale.runtime.confining import confinement_of
+from codewhale.runtime.confining import confinement_of, in_words
 from codewhale.runtime.outside import Model, Outside, Seat
 from codewhale.runtime.threads import Defaults
 from codewhale.tools.activation import Activation
@@ -75,7 +75,7 @@ def turn_setup(stage: Stage, sitting: Sitting) -> tuple[TurnSetup, Model]:
     setup = TurnSetup(
         caller=Caller(provider=model.provider, rate=model.rate),
         model=model.name,
-        system=seat.recorder.ports.redactor.text(system_text(thread)),
+        system=seat.recorder.ports.redactor.text(system_text(thread, in_words(thread, stage.outside.standing.surface))),
         tools=(*catalogue.first, *(spec_of(name, tool) for name, tool in brought.items())),
         room=_room(stage, seat, catalogue, brought),
         policies=(StepLimit(given.max_steps or stage.defaults.max_steps),),

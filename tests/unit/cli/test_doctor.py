@@ -37,7 +37,7 @@ SHAPE = {
     "tools": COUNTED,
     "plugins": COUNTED,
     "storage": {"spillover": COUNTED, "stash": COUNTED},
-    "sandbox": keys("available", "kind"),
+    "sandbox": keys("available", "kind", "full", "binary", "held_against", "missing"),
     "platform": keys("os", "arch"),
     "api_connectivity": keys("checked", "note"),
     "capability": keys(
@@ -62,12 +62,15 @@ def doctor(codewhale: Codewhale) -> Json:
 def test_the_shape_is_the_published_one(codewhale: Codewhale) -> None:
     found = doctor(codewhale)
     assert shape(found) == SHAPE
-    assert (found["version"], found["api_key"], found["sandbox"]) == (
-        __version__,
-        {"source": "missing"},
-        {"available": False, "kind": None},
-    )
+    assert (found["version"], found["api_key"]) == (__version__, {"source": "missing"})
     assert found["capability"]["resolved_model"] == found["default_text_model"] == "deepseek-v4-pro"
+
+
+def test_the_sandbox_is_proved_not_assumed(codewhale: Codewhale) -> None:
+    found = doctor(codewhale)["sandbox"]
+    assert found["available"] == (found["kind"] in ("bubblewrap", "landlock", "seatbelt"))
+    assert ("write_home" in found["held_against"]) == found["available"]
+    assert bool(found["missing"]) == (found["kind"] not in ("bubblewrap", "seatbelt"))
 
 
 def test_nothing_is_created_and_nothing_is_asked_of_the_network(codewhale: Codewhale, home: Path) -> None:

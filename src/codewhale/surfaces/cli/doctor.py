@@ -18,8 +18,9 @@ from codewhale.config.route_facts import capability, shown_endpoint, why_unusabl
 from codewhale.config.settings import Settings
 from codewhale.domain.errors import CodewhaleError
 from codewhale.runtime.owner import owner_of
+from codewhale.runtime.sandbox import proved
 from codewhale.runtime.trust import untrusted_of
-from codewhale.surfaces.cli.doctor_report import report
+from codewhale.surfaces.cli.doctor_report import language_servers, report
 from codewhale.surfaces.cli.parser import settings_of
 from codewhale.surfaces.cli.terminal import clean, write_lines, write_text
 
@@ -61,8 +62,10 @@ def findings(settings: Settings) -> list[Finding]:
         _trust(settings),
         _directory("data", settings.runtime_dir),
         _owner(settings),
+        *_sandbox(),
         _program("git", "needed to see what changed"),
         _program("bash", "needed to run shell commands"),
+        _language_servers(settings),
     ]
 
 
@@ -127,6 +130,32 @@ def _owner(settings: Settings) -> Finding:
     return Finding("note", "in use", f"by process {owner.pid} (codewhale {owner.what}{where})")
 
 
+def _sandbox() -> list[Finding]:
+    found = proved()
+    if found.tier == "none":
+        why = "; ".join(f"{tier}: {reason}" for tier, reason in found.missing.items())
+        return [Finding("bad", "sandbox", f"none, so every command is asked about ({why}). Install bubblewrap")]
+    where = f" ({found.binary})" if found.binary else ""
+    held = sum(1 for worked in found.cells.values() if worked is False)
+    told = Finding("ok", "sandbox", f"{found.tier}{where}, proved: it held against {held} attacks just now")
+    if found.tier != "landlock":
+        return [told]
+    why = found.missing.get("bubblewrap", "")
+    return [told, Finding("note", "sandbox", f"reduced: cannot protect .git/hooks. Better: bubblewrap ({why})")]
+
+
 def _program(name: str, why: str) -> Finding:
     found = shutil.which(name, path=environment().get("PATH"))
     return Finding("ok", name, found) if found else Finding("note", name, f"not found; {why}")
+
+
+def _language_servers(settings: Settings) -> Finding:
+    found = language_servers(settings)
+    if found is None:
+        return Finding("note", "lsp", "switched off: edits are not checked ([lsp] enabled = false)")
+    there = [f"{language} by {program}" for language, program in found.items() if program is not None]
+    missing = [language for language, program in found.items() if program is None]
+    absent = f"; none for {', '.join(missing)}" if missing else ""
+    return Finding(
+        "ok" if there else "note", "lsp", f"edits are checked: {', '.join(there) or 'in no language'}{absent}"
+    )
