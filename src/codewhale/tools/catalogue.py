@@ -14,7 +14,7 @@ from codewhale.domain.tool_search import FindTools, FoundTool, FoundTools
 from codewhale.policy.mode import Mode
 from codewhale.tools.activation import Activation
 from codewhale.tools.ranking import ranked
-from codewhale.tools.registry import ENTRIES, barred, find, offered, spec_of, unknown_tool
+from codewhale.tools.registry import ENTRIES, barred, every_spec, find, offered, spec_of, unknown_tool
 from codewhale.tools.tool import Tool
 
 MOST_UNAVAILABLE = 3
@@ -78,13 +78,13 @@ class Catalogue:
 
     def search(self, wish: FindTools) -> FoundTools:
         """The tools that fit the wish."""
-        fitting = [spec.name for spec in ranked(wish.query, [spec_of(name) for name in ENTRIES], wish.match)]
+        fitting = [spec.name for spec in ranked(wish.query, every_spec(), wish.match)]
         shown = {spec.name for spec in (*self.first, *self.tail)}
         found = [name for name in fitting if name not in shown and self.reason(name) is None][: wish.limit]
         unavailable = [(name, self.reason(name) or "") for name in fitting if self.reason(name) is not None]
         others: list[str] = []
         if not found:
-            others = [name for name in ENTRIES if name not in shown and self.reason(name) is None]
+            others = [spec.name for spec in every_spec() if spec.name not in shown and self.reason(spec.name) is None]
         return FoundTools(
             found=tuple(self._found(name, found[:at]) for at, name in enumerate(found)),
             shown=tuple(name for name in fitting if name in shown)[: wish.limit],

@@ -18,6 +18,21 @@ _IDLE = (
     "a an and any are as at be by can do for from how i in into is it me my of on one or our please some something that the "
     "them this to tool tools use using want we what which with you your need"
 )
+_MEANS: dict[str, str] = {
+    "undo": "revert",
+    "rollback": "revert",
+    "todo": "checklist",
+    "todos": "checklist",
+    "internet": "web",
+    "download": "fetch",
+    "picture": "image",
+    "screenshot": "image",
+    "cron": "automation",
+    "schedule": "automation",
+    "javascript": "js",
+    "lint": "diagnostics",
+}
+"""What people say for what a tool's name says."""
 _ENDINGS = ("ing", "ed", "es", "s", "e")
 _IN_NAME = 4.0
 _IN_DESCRIPTION = 1.0
@@ -43,7 +58,8 @@ def ranked(query: str, specs: Sequence[ToolSpec], match: Match) -> list[ToolSpec
     names = set(query.lower().replace(",", " ").split())
     if match == "name":
         return [spec for spec in specs if spec.name in names]
-    wanted = _stems(query) - _stems(_IDLE)
+    meant = " ".join(_MEANS.get(word, word) for word in _words_of(query))
+    wanted = _stems(f"{query} {meant}" if match == "any" else query) - _stems(_IDLE)
     index = [_words(spec) for spec in specs]
     weights = {word: _rarity(word, index) for word in sorted(wanted)}
     scored: list[tuple[float, int]] = []
@@ -69,7 +85,11 @@ def _words(spec: ToolSpec) -> _Words:
 
 
 def _stems(text: str) -> frozenset[str]:
-    return frozenset(_stem(word) for word in _WORD.findall(text.lower()))
+    return frozenset(_stem(word) for word in _words_of(text))
+
+
+def _words_of(text: str) -> list[str]:
+    return [found.group() for found in _WORD.finditer(text.lower())]
 
 
 def _stem(word: str) -> str:

@@ -111,6 +111,11 @@ def item_kind(name: str) -> ItemKind:
     return entry.kind if entry is not None else "tool_call"
 
 
+def every_spec() -> tuple[ToolSpec, ...]:
+    """What the model is shown of all tools, in their order."""
+    return tuple(_specs().values())
+
+
 def spec_of(name: str) -> ToolSpec:
     """What the model is shown of a tool that there is."""
     return _specs()[name]
