@@ -16,7 +16,7 @@ from codewhale.domain.errors import ToolError
 from codewhale.domain.language_servers import EXTENSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from codewhale.domain.language_servers import LspSettings
     from codewhale.domain.records import Status, Turn
@@ -190,3 +190,13 @@ def _patched(patch: object, path: object) -> list[str]:
     except ToolError:
         return []
     return [place for one in patches for place in (one.old, one.new) if place is not None]
+
+
+def language_programs(settings: LspSettings, environ: Mapping[str, str], workspace: str) -> dict[str, str | None]:
+    """For every language the program that would check edits of it in the workspace; None where there is none."""
+    from codewhale.workspace.environ import child_environment  # noqa: PLC0415 - start-up: asked by one command only
+    from codewhale.workspace.lsp.catalog import program_of, servers_of  # noqa: PLC0415 - as above
+
+    path, root = child_environment(environ)["PATH"], os.path.realpath(workspace)
+    found = {known.language: program_of(known, path, root) for known in servers_of(settings)}
+    return {language: None if program is None else program.argv[0] for language, program in found.items()}

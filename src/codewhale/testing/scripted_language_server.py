@@ -121,9 +121,11 @@ def _late(server: Server, uri: str, now: Version, before: Version) -> None:
 
 
 def _floods(server: Server, uri: str, now: Version, before: Version) -> None:
-    del before
+    del server, now, before
+    params = {"uri": uri, "version": 0, "diagnostics": _found("BAD\n" * 1000)}
+    body = json.dumps({"jsonrpc": "2.0", "method": "textDocument/publishDiagnostics", "params": params}).encode()
     while True:
-        server.publish(uri, (now[0] - 1, "BAD\n" * 1000))
+        _write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
 
 
 def _many(server: Server, uri: str, now: Version, before: Version) -> None:

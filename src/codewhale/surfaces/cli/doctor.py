@@ -17,10 +17,11 @@ from codewhale.config.environment import environment
 from codewhale.config.route_facts import capability, shown_endpoint, why_unusable
 from codewhale.config.settings import Settings
 from codewhale.domain.errors import CodewhaleError
+from codewhale.runtime.edit_diagnostics import language_programs
 from codewhale.runtime.owner import owner_of
 from codewhale.runtime.sandbox import proved
 from codewhale.runtime.trust import untrusted_of
-from codewhale.surfaces.cli.doctor_report import language_servers, report
+from codewhale.surfaces.cli.doctor_report import report
 from codewhale.surfaces.cli.parser import settings_of
 from codewhale.surfaces.cli.terminal import clean, write_lines, write_text
 
@@ -150,9 +151,9 @@ def _program(name: str, why: str) -> Finding:
 
 
 def _language_servers(settings: Settings) -> Finding:
-    found = language_servers(settings)
-    if found is None:
+    if not settings.lsp.enabled:
         return Finding("note", "lsp", "switched off: edits are not checked ([lsp] enabled = false)")
+    found = language_programs(settings.lsp, environment(), settings.workspace)
     there = [f"{language} by {program}" for language, program in found.items() if program is not None]
     missing = [language for language, program in found.items() if program is None]
     absent = f"; none for {', '.join(missing)}" if missing else ""

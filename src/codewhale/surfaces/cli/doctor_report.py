@@ -8,13 +8,10 @@ from typing import cast
 import msgspec
 
 from codewhale import __version__
-from codewhale.config.environment import environment
 from codewhale.config.route_facts import capability, shown_endpoint
 from codewhale.config.settings import Settings
 from codewhale.runtime.sandbox import proved
 from codewhale.runtime.trust import untrusted_of
-from codewhale.workspace.environ import child_environment
-from codewhale.workspace.lsp.catalog import program_of, servers_of
 
 Json = dict[str, object]
 MAX_MCP = 4 * 1024 * 1024
@@ -48,7 +45,6 @@ def report(settings: Settings) -> Json:
             "stash": _stash(os.path.join(home, "composer_stash.jsonl")),
         },
         "sandbox": _sandbox(),
-        "language_servers": language_servers(settings),
         "platform": {"os": _os(), "arch": os.uname().machine if hasattr(os, "uname") else "unknown"},
         "trust": {"untrusted": untrusted_of(settings, settings.workspace)},
         "api_connectivity": {
@@ -56,28 +52,6 @@ def report(settings: Settings) -> Json:
             "note": "doctor works offline; a run tells whether the provider answers",
         },
         "capability": msgspec.to_builtins(capability(settings)),
-    }
-
-
-def language_servers(settings: Settings) -> dict[str, str | None] | None:
-    """For every language the program that checks edits of it in this workspace; None when that is switched off."""
-    if not settings.lsp.enabled:
-        return None
-    path = child_environment(environment())["PATH"]
-    root = os.path.realpath(settings.workspace)
-    found = {known.language: program_of(known, path, root) for known in servers_of(settings.lsp)}
-    return {language: None if program is None else program.argv[0] for language, program in found.items()}
-
-
-def _sandbox() -> Json:
-    found = proved()
-    return {
-        "available": found.tier != "none",
-        "kind": None if found.tier == "none" else found.tier,
-        "full": found.tier in ("bubblewrap", "seatbelt"),
-        "binary": found.binary,
-        "held_against": sorted(name for name, worked in found.cells.items() if worked is False),
-        "missing": [f"{tier}: {reason}" for tier, reason in found.missing.items()],
     }
 
 
