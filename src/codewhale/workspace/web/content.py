@@ -81,9 +81,9 @@ def decoded(content: bytes, content_type: str) -> str:
 def _codec(name: str) -> str | None:
     """A codec from bytes to text that is safe on any input; browsers read Latin-1 as Windows-1252."""
     try:
-        known = codecs.lookup(name).name if name else ""
-        b"".decode(known or "hex")
-    except (LookupError, UnicodeError):
+        known = codecs.lookup(name).name
+        b"a".decode(known, errors="replace")  # some codecs do not make text; decoding nothing would not tell
+    except (LookupError, ValueError):
         return None
     if known in ("iso8859-1", "ascii"):
         return "cp1252"
