@@ -55,6 +55,18 @@ def report(settings: Settings) -> Json:
     }
 
 
+def _sandbox() -> Json:
+    found = proved()
+    return {
+        "available": found.tier != "none",
+        "kind": None if found.tier == "none" else found.tier,
+        "full": found.tier in ("bubblewrap", "seatbelt"),
+        "binary": found.binary,
+        "held_against": sorted(name for name, worked in found.cells.items() if worked is False),
+        "missing": [f"{tier}: {reason}" for tier, reason in found.missing.items()],
+    }
+
+
 def _os() -> str:
     return {"darwin": "macos", "win32": "windows"}.get(sys.platform, sys.platform)
 
