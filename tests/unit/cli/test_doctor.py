@@ -39,6 +39,7 @@ SHAPE = {
     "storage": {"spillover": COUNTED, "stash": COUNTED},
     "sandbox": keys("available", "kind", "full", "binary", "held_against", "missing"),
     "platform": keys("os", "arch"),
+    "trust": keys("untrusted"),
     "api_connectivity": keys("checked", "note"),
     "capability": keys(
         "resolved_provider",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from codewhale import __version__
 from codewhale.domain.errors import CodewhaleError
 from codewhale.domain.nearest import nearest
+from codewhale.domain.plain import plain, unturned
 from codewhale.surfaces.cli.commands import COMMANDS, GLOBAL_OPTIONS, is_global, takes_value
 from codewhale.surfaces.cli.parser import UsageError, command_parser
 
@@ -32,10 +33,14 @@ def dispatch(argv: list[str], *, loaded: Callable[[], object] = lambda: None) ->
 def report(error: CodewhaleError, code: int) -> int:
     """Print an error for people to stderr: what happened, and what to do. Gives `code` back."""
     sys.stdout.flush()
-    print(f"error: {error.message}", file=sys.stderr)
+    print(_plain(f"error: {error.message}"), file=sys.stderr)
     if error.hint:
-        print(f"hint: {error.hint}", file=sys.stderr)
+        print(_plain(f"hint: {error.hint}"), file=sys.stderr)
     return code
+
+
+def _plain(text: str) -> str:
+    return unturned(plain(text))
 
 
 def _run(argv: list[str], loaded: Callable[[], object]) -> int:

@@ -43,11 +43,13 @@ class Output:
     def __init__(self, format: Format, terminal: Terminal) -> None:
         self.format: Format = format
         self.terminal = terminal
+        self.untrusted: tuple[str, ...] = ()
 
     def begin(self, progress: Progress) -> None:
         """The turn has started."""
         if self.format == "stream-json":
-            write_lines([_encode(present.opening(progress))])
+            opening = present.opening(progress)
+            write_lines([_encode({**opening, "untrusted": self.untrusted} if self.untrusted else opening)])
 
     def take(self, progress: Progress, batch: Sequence[Event]) -> None:
         """Say what the batch means."""
@@ -62,7 +64,8 @@ class Output:
     def end(self, progress: Progress) -> None:
         """The turn has ended."""
         if self.format == "json" and progress.ended is not None:
-            write_lines([_encode(present.summary(progress, progress.ended))])
+            summary = present.summary(progress, progress.ended)
+            write_lines([_encode({**summary, "untrusted": self.untrusted} if self.untrusted else summary)])
 
     def failed(self, error: CodewhaleError) -> None:
         """There will be no turn, or no end of it."""

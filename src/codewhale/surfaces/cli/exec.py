@@ -13,12 +13,13 @@ from codewhale.domain.commands import NewThread, TurnInput
 from codewhale.domain.errors import CodewhaleError
 from codewhale.runtime.ahead import begin_calls
 from codewhale.runtime.owner import owner_of
+from codewhale.runtime.trust import untrusted_of
 from codewhale.surfaces.cli.drive import Output, Run, drive
 from codewhale.surfaces.cli.failures import sole
 from codewhale.surfaces.cli.opening import opened
 from codewhale.surfaces.cli.parser import UsageError, settings_of
 from codewhale.surfaces.cli.prompt import read_prompt
-from codewhale.surfaces.cli.terminal import Terminal
+from codewhale.surfaces.cli.terminal import Piece, Terminal
 from codewhale.surfaces.cli.threads_of import Choice
 
 _RESUMING = (("resume", "--resume"), ("session_id", "--session-id"), ("continue_", "--continue"))
@@ -88,6 +89,10 @@ async def _run(args: argparse.Namespace, settings: Settings, prompt: str, out: O
         max_steps=args.max_turns,
     )
     mode = "agent" if allow or choice.resumes or out.format == "stream-json" else "one-shot"
+    out.untrusted = untrusted_of(settings, settings.workspace)
+    if out.untrusted:
+        names = ", ".join(out.untrusted)
+        out.terminal.show([Piece("note", f"note: not trusted, so not run: {names} (`codewhale trust show`)")])
     async with opened(settings, "exec", owner) as client:
         return await drive(client, Run(choice=choice, turn=turn, mode=mode, deny=_deny(settings, out.terminal)), out)
 

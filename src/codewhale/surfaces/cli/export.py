@@ -4,6 +4,7 @@ import argparse
 
 from codewhale.runtime.moving import export_directory
 from codewhale.surfaces.cli.parser import settings_of
+from codewhale.surfaces.cli.terminal import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write it all, and say how much it was."""
     done = export_directory(settings_of(args), args.directory)
-    print(
+    say(
         f"Wrote {done.threads} threads ({done.turns} turns, {done.items} items, {done.events} events),"
         f" {done.sessions} sessions, {done.tasks} tasks and {done.automations} automations to {args.directory}."
     )

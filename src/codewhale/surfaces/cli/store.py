@@ -7,7 +7,7 @@ from codewhale.domain.errors import CodewhaleError
 from codewhale.runtime.maintenance import check_store, rebuild_store
 from codewhale.surfaces.cli.collector import settle
 from codewhale.surfaces.cli.parser import settings_of
-from codewhale.surfaces.cli.terminal import clean
+from codewhale.surfaces.cli.terminal import clean, say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         for finding in findings:
             print(clean(f"{finding.kind}: {finding.where}: {finding.what}"))
         if not findings:
-            print(f"The store in {settings.runtime_dir} is sound.")
+            say(f"The store in {settings.runtime_dir} is sound.")
             return 0
         print("\n`codewhale store rebuild` repairs what is listed as read_model; the log itself is never changed.")
         return 1

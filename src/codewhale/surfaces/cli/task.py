@@ -21,7 +21,7 @@ from codewhale.surfaces.cli.parser import UsageError, settings_of
 from codewhale.surfaces.cli.prompt import read_prompt
 from codewhale.surfaces.cli.task_text import counted, shown, state, table
 from codewhale.surfaces.cli.task_wait import Wait, wait_for
-from codewhale.surfaces.cli.terminal import Terminal, clean, write_lines, write_text
+from codewhale.surfaces.cli.terminal import Terminal, clean, say, write_lines, write_text
 from codewhale.surfaces.cli.transcript import transcript
 
 DEFAULT_LIMIT = 20
@@ -132,7 +132,7 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
         write_text(clean(table(found.tasks, folders=args.all)))
         _note(f"all folders: {counted(found.counts)}")
     else:
-        print("No tasks." if args.all else f"No tasks in {settings.workspace}; --all shows those of other folders.")
+        say("No tasks." if args.all else f"No tasks in {settings.workspace}; --all shows those of other folders.")
     return 0
 
 

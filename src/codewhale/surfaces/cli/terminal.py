@@ -11,9 +11,10 @@ from typing import Literal
 from msgspec import Struct
 
 from codewhale.config.environment import environment, given
+from codewhale.domain.plain import PlainStream, plain, unturned
 
 Kind = Literal["answer", "note", "problem"]
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_C1_IN_JSON = re.compile(rb"\xc2[\x80-\x9f]|\x7f")
 _DIM, _RED, _RESET = "\x1b[2m", "\x1b[31m", "\x1b[0m"
 
 
@@ -25,8 +26,8 @@ class Piece(Struct, frozen=True):
 
 
 def clean(text: str) -> str:
-    """`text` without control and direction-changing characters; newline and tab stay."""
-    return _CONTROLS.sub("", text)
+    """`text` without terminal sequences, control and direction-changing characters; newline and tab stay."""
+    return unturned(plain(text))
 
 
 class Terminal:
@@ -34,11 +35,12 @@ class Terminal:
 
     def __init__(self) -> None:
         env = environment()
-        plain = given(env, "NO_COLOR") is not None or given(env, "TERM") == "dumb"
-        self.color = sys.stderr.isatty() and not plain
+        colorless = given(env, "NO_COLOR") is not None or given(env, "TERM") == "dumb"
+        self.color = sys.stderr.isatty() and not colorless
         self.asks = sys.stdin.isatty() and sys.stderr.isatty()
         self._one_screen = sys.stderr.isatty() and sys.stdout.isatty()
         self._line_open = False
+        self._stream = PlainStream()
 
     def show(self, pieces: Sequence[Piece]) -> None:
         """Write the pieces in order, adjacent ones of a stream in one write."""
@@ -58,7 +60,7 @@ class Terminal:
             self._answer(["\n"])
 
     def _answer(self, out: list[str]) -> None:
-        text = clean("".join(out))
+        text = unturned(self._stream.feed("".join(out)))
         if text:
             write_text(text)
             self._line_open = not text.endswith("\n")
@@ -82,7 +84,16 @@ def write_text(text: str) -> None:
 
 
 def write_lines(lines: Sequence[bytes]) -> None:
-    """Write encoded lines to stdout in one go."""
+    """Write lines of JSON to stdout in one go; control characters in them are escaped, all of them."""
     if lines:
-        sys.stdout.buffer.write(b"".join(line + b"\n" for line in lines))
+        sys.stdout.buffer.write(b"".join(_C1_IN_JSON.sub(_escaped, line) + b"\n" for line in lines))
         sys.stdout.buffer.flush()
+
+
+def _escaped(found: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % ord(found.group().decode())
+
+
+def say(text: str, *, aside: bool = False) -> None:
+    """Print a line that may hold names or words of others, to stderr if it is an aside."""
+    print(clean(text), file=sys.stderr if aside else sys.stdout, flush=True)

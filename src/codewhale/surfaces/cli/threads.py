@@ -10,7 +10,7 @@ from codewhale.runtime.client import Client
 from codewhale.runtime.maintenance import store_exists
 from codewhale.surfaces.cli.opening import with_client
 from codewhale.surfaces.cli.parser import UsageError, settings_of
-from codewhale.surfaces.cli.terminal import clean, write_lines, write_text
+from codewhale.surfaces.cli.terminal import clean, say, write_lines, write_text
 from codewhale.surfaces.cli.threads_of import resolve
 from codewhale.surfaces.cli.transcript import export_object, markdown, table, transcript
 
@@ -68,7 +68,7 @@ def _list(rows: list[ThreadSummary], args: argparse.Namespace, workspace: str) -
     elif rows:
         write_text(clean(table(rows, folders=args.all)))
     else:
-        print("No threads." if args.all else f"No threads in {workspace}; --all shows those of other folders.")
+        say("No threads." if args.all else f"No threads in {workspace}; --all shows those of other folders.")
 
 
 def _check(args: argparse.Namespace) -> None:

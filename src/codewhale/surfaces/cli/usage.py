@@ -10,7 +10,7 @@ from codewhale.domain.usage_query import usage_query
 from codewhale.runtime.maintenance import store_exists
 from codewhale.surfaces.cli.opening import with_client
 from codewhale.surfaces.cli.parser import UsageError, settings_of
-from codewhale.surfaces.cli.terminal import clean, write_lines, write_text
+from codewhale.surfaces.cli.terminal import clean, say, write_lines, write_text
 
 _HEADS = ("turns", "input", "cached", "output", "reasoning", "cost")
 
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     query = _query(args)
     settings = settings_of(args)
     if not store_exists(settings):
-        print(f"Nothing was used yet in {settings.runtime_dir}.")
+        say(f"Nothing was used yet in {settings.runtime_dir}.")
         return 0
     report = with_client(settings, "usage", lambda client: client.introspection.usage(query))
     if args.json:
