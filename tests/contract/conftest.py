@@ -12,12 +12,14 @@ import pytest
 
 from codewhale.config.settings import Route, Settings
 from codewhale.domain.ports import RandomIds
+from codewhale.domain.snapshots import SnapshotLimits
 from codewhale.engine.ports import Ports
 from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.standing import Standing
 from codewhale.runtime.surroundings import surroundings_of
 from codewhale.runtime.threads import Defaults
+from codewhale.runtime.undo.wiring import Undo
 from codewhale.store.sqlite import SqliteStore
 from codewhale.surfaces.http.app import HttpApp
 from codewhale.surfaces.http.facts import Limits, ServerFacts
@@ -131,6 +133,8 @@ def start(transport: str, tmp_path: Path) -> Start:
         clock = ManualClock(tick=0.001)  # no two records have the same time, so lists have one order
         store = SqliteStore.open(str(tmp_path / "data"), clock=clock)
         processes = Processes({"PATH": "/usr/bin:/bin"})
+        kept = SnapshotLimits(enabled=options.pop("snapshots", False))
+        undo = Undo(str(tmp_path / "snapshots"), kept, processes, clock) if kept.enabled else None
         try:
             async with asyncio.timeout(10), asyncio.TaskGroup() as group:
                 runtime = Runtime(
@@ -140,6 +144,8 @@ def start(transport: str, tmp_path: Path) -> Start:
                         models=lambda name, _: Model(provider=model, name=name),
                         processes=processes,
                         standing=Standing(unconfined=True),
+                        undo=undo,
+                        watchers=() if undo is None else (undo.watch,),
                         surroundings=surroundings_of(settings_in(tmp_path / "home", workspace)),
                     ),
                     group,
