@@ -52,8 +52,9 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
     first = store.latest_seq
     auditor = Auditor(settings, clock, redactor)
     auditor.begin(store)
+    web = web_of(settings, auditor.decisions)
     try:
-        async with granted(settings) as surface, task_group() as group:
+        async with granted(settings, web) as surface, task_group() as group:
             hooks = HookPoints(settings.hooks, store, processes, group, trusted=vouching(settings))
             runtime = Runtime(
                 Ports(store=store, clock=clock, ids=RandomIds(), redactor=redactor),
@@ -67,7 +68,7 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
                     hooks=hooks,
                     undo=undo,
                     diagnostics=diagnostics,
-                    web=web_of(settings),
+                    web=web,
                     standing=Standing(
                         tier=lambda: processes.known_tier,
                         surface=surface,

@@ -11,18 +11,18 @@ from codewhale.domain.confinement import Confinement, Policy, Surface, confineme
 from codewhale.domain.records import Thread
 from codewhale.policy.mode import parse_mode
 from codewhale.runtime.outside import Outside
+from codewhale.workspace.web.web import Web
 
 
 @asynccontextmanager
-async def granted(settings: Settings) -> AsyncGenerator[Surface, None]:
+async def granted(settings: Settings, web: Web) -> AsyncGenerator[Surface, None]:
     """The sandbox that the settings ask for; where they grant the network, with a proxy for as long as this lasts."""
     if settings.sandbox.network != "proxy":
         yield settings.sandbox
         return
-    from codewhale.workspace.web.dial import Dialer  # noqa: PLC0415 - start-up: few settings grant the network
-    from codewhale.workspace.web.proxy import open_proxy  # noqa: PLC0415 - as above
+    from codewhale.workspace.web.proxy import open_proxy  # noqa: PLC0415 - start-up: few settings grant the network
 
-    async with open_proxy(Dialer(settings.network)) as proxy:
+    async with open_proxy(web.dialer()) as proxy:
         yield replace(settings.sandbox, proxy=proxy.socket_path)
 
 

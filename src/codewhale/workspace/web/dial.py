@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from msgspec import Struct
 
 from codewhale.domain.errors import ToolError
-from codewhale.domain.network import NetworkPolicy, covers, host_verdict
+from codewhale.domain.network import HostVerdict, NetworkPolicy, covers, host_verdict
 from codewhale.workspace.web.addresses import address_problem, is_placeholder
 from codewhale.workspace.web.hosts import Host
 
@@ -22,7 +22,7 @@ BUFFER = 64 * 1024
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """(host name, port) to its addresses, best first; `OSError` when there are none."""
 
-Audit = Callable[[str, str, str], None]
+Audit = Callable[[str, str, HostVerdict], None]
 """Writes down (host, what wanted it, verdict). It must not raise or block."""
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
