@@ -19,11 +19,12 @@ async def add(wish: AddNote, origin: Origin, runtime: Runtime) -> str:
     if around is None:
         raise ToolError("There is no notes file here.", category="not_available")
     path = around.notes
-    await asyncio.to_thread(_append, path, plain(wish.content).strip())
+    await asyncio.to_thread(append, path, plain(wish.content).strip())
     return path
 
 
-def _append(path: str, content: str) -> None:
+def append(path: str, content: str) -> None:
+    """Append to the file, which is made where it is missing, for nobody else to read."""
     entry = f"\n---\n{content}\n".encode()
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
