@@ -24,7 +24,7 @@ Run = Callable[[Any, ToolContext], Awaitable[ToolOutput]]
 Path = Annotated[str | None, Meta(description="File or directory; default: the workspace.")]
 Unified = Annotated[int, Meta(ge=0, le=50, description="Lines of context.")]
 Rev = Annotated[str, Meta(min_length=1, max_length=500)]
-Word = Annotated[str | None, Meta(max_length=200)]
+Word = Annotated[str, Meta(max_length=200)] | None
 
 
 class GitStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,7 +65,7 @@ class GitBlame(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which lines of which file."""
 
     path: Annotated[str, Meta(description="File.")]
-    rev: Annotated[str | None, Meta(max_length=500)] = None
+    rev: Rev | None = None
     start_line: Annotated[int, Meta(ge=1)] = 1
     max_lines: Annotated[int, Meta(ge=1, le=2000)] = 200
     porcelain: bool = False

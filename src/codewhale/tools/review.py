@@ -35,14 +35,11 @@ Empty lists when there is nothing. Lines are those of the new version."""
 class Review(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to look at."""
 
-    target: Annotated[
-        str | None,
-        Meta(max_length=4096, description="File to review, or path that limits the diff (default: all changes)."),
-    ] = None
+    target: Annotated[str | None, Meta(description="File to review, or path that limits the diff.")] = None
     kind: Annotated[
         Literal["auto", "diff", "file"], Meta(description="auto: diff, or file where nothing in it changed.")
     ] = "auto"
-    base: Annotated[str | None, Meta(max_length=200, description="Revision to compare with, such as main.")] = None
+    base: Annotated[str | None, Meta(description="Revision to compare with, such as main.")] = None
     staged: Annotated[bool, Meta(description="Only what is staged.")] = False
     max_chars: Annotated[int, Meta(ge=1000, le=1_000_000)] = 200_000
 

@@ -27,7 +27,8 @@ class RunTests(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to run beside the usual."""
 
     args: Annotated[
-        str | None, Meta(max_length=4000, description="Further arguments for the runner: a path, -k name.")
+        Annotated[str, Meta(max_length=4000)] | None,
+        Meta(description="Further arguments for the runner: a path, -k name."),
     ] = None
     all_features: Annotated[bool, Meta(description="cargo only: with all features.")] = False
 

@@ -26,7 +26,7 @@ _FAILURES = re.compile(
     r"(?:FAILED|ERROR) (?P<pytest>\S+)"  # pytest's short summary
     r"|(?:FAIL|ERROR): (?P<unittest>\S+ \([^)]*\))"  # unittest
     r"|test (?P<cargo>\S+) \.\.\. FAILED"
-    r"|\s*--- FAIL: (?P<go>\S+)"
+    r"|\s*--- FAIL: (?P<go>\S+)(?: \([^)]*\))?"
     r"|\s*(?:✕|✖|×) (?P<node>.+?)(?: \(\d[\d.]*\s*m?s\))?"  # jest, node, vitest
     r"|not ok \d+ - (?P<tap>.+)"
     r"|\[ERROR\]\s+(?P<maven>\w[\w.]*:\d+.*)"

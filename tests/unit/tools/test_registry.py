@@ -42,6 +42,12 @@ def test_every_schema_is_small_and_every_description_short() -> None:
         assert len(shown.description.split()) <= 60, shown.name
 
 
+@pytest.mark.parametrize("tool", defined().values(), ids=lambda tool: tool.name)
+def test_arguments_of_every_tool_can_be_decoded(tool: Tool) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.Decoder(tool.arguments).decode("[]")
+
+
 @pytest.mark.parametrize("name", ["", "Read_File", "read_file ", "read", "functions.read_file", "../read_file", "tool"])
 def test_names_are_exact(name: str) -> None:
     assert find(name) is None
