@@ -71,12 +71,13 @@ def _settled(batch: list[Event], asked: Event) -> bool:
 async def home(
     top: Path, script: str, *, config: str = "", environ: dict[str, str] | None = None
 ) -> AsyncGenerator[Home, None]:
-    """The product over `top/home` and `top/work`, which are made where they are missing. `config` is the settings file."""
+    """The product over `top/home` and `top/work`, which are made where they are missing. `config` is the settings file, `script`
+    is TOML or JSON."""
     place, workspace = top / "home", top / "work"
     place.mkdir(exist_ok=True)
     workspace.mkdir(exist_ok=True)
     (place / "config.toml").write_text(config)
-    async with ScriptedModel(parse_script(script, name="the test's script")) as model:
+    async with ScriptedModel(parse_script(script, json=script.startswith("{"))) as model:
         settings = settings_at(top, model.url, environ)
         async with open_runtime(settings, what="test") as runtime:
             yield Home(settings=settings, runtime=runtime, model=model)

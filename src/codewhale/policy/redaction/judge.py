@@ -30,6 +30,11 @@ def anything(body: str) -> bool:
     return True
 
 
+def numbered(body: str) -> bool:
+    """Shapes that nothing else has but their own stand-ins (`xoxb-your-token`), which have no digits."""
+    return any(c.isdigit() for c in body[:LOOKED_AT])
+
+
 def bearer(value: str) -> bool:
     """What follows `Bearer` or `Authorization:`; prose has no digits there."""
     value = value[:LOOKED_AT]

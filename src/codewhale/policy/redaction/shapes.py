@@ -111,6 +111,7 @@ SHAPES: tuple[Shape, ...] = (
         "tokens and webhook addresses of Slack",
         ("xoxb-", "xoxp-", "xoxa-", "xoxo-", "xoxr-", "xoxs-", "xoxe-", "xoxe.", "xapp-", "hooks.slack.com/services/"),
         r"[A-Za-z0-9./-]{12,}",
+        judge.numbered,
     ),
     word_shape("google-key", "API keys of Google", ("AIza",), r"[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])", judge.anything),
     word_shape(
