@@ -83,25 +83,14 @@ class Surface(Struct, frozen=True, kw_only=True):
     proxy: str | None = None
 
 
-_STRICTNESS: dict[Policy, int] = {
-    "danger-full-access": 0,
-    "external-sandbox": 1,
-    "workspace-write": 2,
-    "read-only": 3,
-}
 _OF_MODE: dict[str, Policy] = {"plan": "read-only", "yolo": "danger-full-access"}
 
 
 def policy_of(mode: str, configured: Policy | None) -> Policy:
-    """Plan reads, agent writes the workspace, yolo has full access, unless the configured policy is tighter. Only
-    `external-sandbox`, the person's word that something else confines us, takes the place of a tighter one than itself;
-    and plan stays read-only whatever is said."""
+    """Plan reads, whatever is said; else what the person's own settings say, and where they say nothing agent writes the
+    workspace and yolo has full access."""
     usual = _OF_MODE.get(mode, "workspace-write")
-    if configured is None or mode == "plan":
-        return usual
-    if configured == "external-sandbox":
-        return configured
-    return max(usual, configured, key=_STRICTNESS.__getitem__)
+    return usual if configured is None or mode == "plan" else configured
 
 
 def confinement(policy: Policy, workspace: str, home: str | None, surface: Surface | None = None) -> Confinement:
