@@ -8,7 +8,7 @@ from pathlib import Path
 from codewhale.domain.messages import AssistantMessage, ToolMessage, UserMessage
 from codewhale.runtime.threads import Defaults
 from codewhale.testing.edit_turn import scripted
-from codewhale.testing.scene import BOUND, MODEL, SameLog, Scene, scene
+from codewhale.testing.scene import BOUND, MODEL, Extras, SameLog, Scene, scene
 
 ENVIRON = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 NOTE = (
@@ -40,7 +40,9 @@ def always(workspace: Path) -> Defaults:
 
 async def test_an_edit_comes_with_what_it_broke(tmp_path: Path, same_log: SameLog) -> None:
     (tmp_path / "a.txt").write_text("BAD before\n")
-    async with scene(str(tmp_path), EDITS, environ=ENVIRON, defaults=always(tmp_path), lsp=scripted("push")) as stage:
+    async with scene(
+        str(tmp_path), EDITS, environ=ENVIRON, defaults=always(tmp_path), extras=Extras(lsp=scripted("push"))
+    ) as stage:
         thread = await stage.thread()
         await stage.say(thread.id, "edit")
         same_log(stage, thread.id, "diagnostics")
@@ -69,7 +71,7 @@ async def test_a_late_finding_is_read_in_one_more_step(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("good\n")
     os.mkfifo(tmp_path / "pipe")
     lsp = scripted("late", str(tmp_path / "pipe"), wait_ms=800)
-    async with scene(str(tmp_path), LATE, environ=ENVIRON, defaults=always(tmp_path), lsp=lsp) as stage:
+    async with scene(str(tmp_path), LATE, environ=ENVIRON, defaults=always(tmp_path), extras=Extras(lsp=lsp)) as stage:
         thread = await stage.thread()
         async with asyncio.TaskGroup() as group:
             turn = group.create_task(stage.say(thread.id, "edit"))

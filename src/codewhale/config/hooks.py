@@ -3,6 +3,7 @@ is read: a hook that silently never runs protects nobody.
 """
 
 import os
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from codewhale.domain.errors import ConfigError
 from codewhale.domain.hooks import Always, Condition, Hook, HookEvent, HookSettings, Sink
 
 Timeout = Annotated[float, Meta(gt=0, le=3600)]
+_LOCAL = re.compile(r"http://(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?:[:/]|$)")
 MAX_PROJECT_FILE = 256 * 1024
 
 
@@ -103,4 +105,6 @@ def _sink(keys: SinkKeys, folder: str, path: str) -> Sink:
     target = os.path.join(folder, os.path.expanduser(wanted)) if keys.type == "jsonl" else wanted
     if keys.type == "webhook" and not wanted.startswith(("https://", "http://")):
         raise ConfigError(f"{path}: hooks.sinks: {wanted!r} is no http(s) address", hint="write the whole address")
+    if keys.type == "webhook" and wanted.startswith("http://") and not _LOCAL.match(wanted):
+        raise ConfigError(f"{path}: hooks.sinks: {wanted} would be sent in the clear", hint="use https://")
     return Sink(kind=keys.type, target=target, events=keys.events, secret_env=keys.secret_env)

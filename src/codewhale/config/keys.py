@@ -11,12 +11,13 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from codewhale.config.audit import Audit
+from codewhale.config.hooks import HooksKeys, hook_settings
 from codewhale.config.layers import Layer, ProviderLayer
 from codewhale.config.lsp import LspKeys, lsp_settings
 from codewhale.config.network import NetworkKeys, network_policy
 from codewhale.config.redaction import Redaction
-from codewhale.config.search import SearchKeys, search_keys
 from codewhale.config.sandbox import SandboxKeys, surface_of
+from codewhale.config.search import SearchKeys, search_keys
 from codewhale.config.settings import POLICIES, Problem, Retry, Secret
 from codewhale.config.snapshots import SnapshotKeys, snapshot_limits
 from codewhale.config.tools import ToolKeys, tool_problems
@@ -102,6 +103,7 @@ class FileKeys(Struct, frozen=True, kw_only=True):
     tasks: TaskKeys = TaskKeys()
     tools: ToolKeys = ToolKeys()
     lsp: LspKeys = LspKeys()
+    hooks: HooksKeys = HooksKeys()
     sandbox: SandboxKeys = SandboxKeys()
     network: NetworkKeys | None = None
     search: SearchKeys | None = None
@@ -118,6 +120,7 @@ _TABLES: dict[str, type[Struct]] = {
     "tasks": TaskKeys,
     "tools": ToolKeys,
     "lsp": LspKeys,
+    "hooks": HooksKeys,
     "sandbox": SandboxKeys,
     "network": NetworkKeys,
     "search": SearchKeys,
@@ -167,6 +170,7 @@ def _layer(keys: FileKeys, problems: tuple[Problem, ...], path: str) -> Layer:
         idle_limit=keys.tasks.idle_limit,
         cancel_grace=keys.tasks.cancel_grace,
         lsp=lsp_settings(keys.lsp),
+        hooks=hook_settings(keys.hooks, path) if keys.hooks != HooksKeys() else None,
         sandbox_mode=keys.sandbox_mode,
         sandbox=surface_of(keys.sandbox, path),
         network=network_policy(keys.network, path),

@@ -13,6 +13,7 @@ from codewhale.config.audit import Audit
 from codewhale.config.redaction import Redaction
 from codewhale.config.settings import ApprovalPolicy, Problem, Retry, Search, Secret
 from codewhale.domain.confinement import Policy, Surface
+from codewhale.domain.hooks import HookSettings
 from codewhale.domain.language_servers import LspSettings
 from codewhale.domain.messages import Effort
 from codewhale.domain.network import NetworkPolicy
@@ -68,6 +69,7 @@ class Layer(Struct, frozen=True, kw_only=True):
     always_load: tuple[str, ...] | None = None
     workspace: str | None = None
     lsp: LspSettings | None = None
+    hooks: HookSettings | None = None
     sandbox_mode: Policy | None = None
     sandbox: Surface | None = None
     network: NetworkPolicy | None = None

@@ -25,6 +25,7 @@ from codewhale.config.settings import (
 )
 from codewhale.domain.confinement import POLICY_WORDS, Policy, Surface
 from codewhale.domain.errors import ConfigError
+from codewhale.domain.hooks import HookSettings
 from codewhale.domain.language_servers import LspSettings
 from codewhale.domain.network import OPEN
 from codewhale.domain.snapshots import SnapshotLimits
@@ -84,6 +85,7 @@ def load(overrides: Overrides | None = None, *, environ: dict[str, str] | None =
         ),
         tasks=_tasks(all_of),
         lsp=all_of.lsp or LspSettings(),
+        hooks=all_of.hooks or HookSettings(),
         sandbox=_sandbox(all_of, where, path),
         network=all_of.network or OPEN,
         search=search_of(file.search, env),

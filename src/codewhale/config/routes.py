@@ -53,13 +53,14 @@ def model_route(settings: Settings, provider: str | None = None, model: str | No
             window=route.context_window,
             max_output=route.max_output,
             allow_insecure_http=settings.allow_insecure_http,
-            proxy=_proxy(settings, route.base_url),
+            proxy=proxy_for(settings, route.base_url),
             ca_file=settings.ca_file,
         ),
     )
 
 
-def _proxy(settings: Settings, base_url: str) -> str | None:
+def proxy_for(settings: Settings, base_url: str) -> str | None:
+    """The proxy that an address is reached through; None for one that is reached directly."""
     if settings.proxy is None or not base_url:
         return None
     host = parse_url(base_url).host

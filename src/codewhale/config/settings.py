@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from codewhale.config.audit import Audit
 from codewhale.config.redaction import Redaction
 from codewhale.domain.confinement import Surface
+from codewhale.domain.hooks import HookSettings
 from codewhale.domain.language_servers import LspSettings
 from codewhale.domain.messages import Effort
 from codewhale.domain.network import OPEN, NetworkPolicy
@@ -144,6 +145,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     runtime_api: RuntimeApi = RuntimeApi()
     tasks: TaskLimits = TaskLimits()
     lsp: LspSettings = LspSettings()
+    hooks: HookSettings = HookSettings()
     sandbox: Surface = Surface()
     network: NetworkPolicy = OPEN
     search: Search = Search()

@@ -28,6 +28,7 @@ from codewhale.runtime.surroundings import surroundings_of
 from codewhale.runtime.threads import Defaults
 from codewhale.runtime.trust import vouching
 from codewhale.runtime.undo.wiring import Undo
+from codewhale.store.port import Store
 from codewhale.store.sqlite import SqliteStore
 from codewhale.workspace.processes import Processes
 
@@ -54,7 +55,7 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
     auditor.begin(store)
     web = web_of(settings, auditor.decisions)
     try:
-        async with granted(settings, web) as surface, task_group() as group:
+        async with granted(settings, web) as surface, _delivering(settings, store, what), task_group() as group:
             hooks = HookPoints(settings.hooks, store, processes, group, trusted=vouching(settings))
             runtime = Runtime(
                 Ports(store=store, clock=clock, ids=RandomIds(), redactor=redactor),
@@ -95,6 +96,17 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
         auditor.close()
         processes.close()
         store.close()
+
+
+@asynccontextmanager
+async def _delivering(settings: Settings, store: Store, what: str) -> AsyncGenerator[None, None]:
+    if not settings.hooks.sinks:
+        yield
+        return
+    from codewhale.runtime.outbox.wiring import delivering  # noqa: PLC0415 - start-up: few people have sinks
+
+    async with delivering(settings, store, serving=what == "serve"):
+        yield
 
 
 def defaults_of(settings: Settings) -> Defaults:

@@ -17,22 +17,20 @@ from codewhale.domain.usage import UsageQuery
 from codewhale.hooks.occasion import Occasion, categories
 from codewhale.hooks.programs import Hooks, Surroundings
 from codewhale.hooks.verdicts import folded
+from codewhale.runtime.hook_points import PROJECT_FILE
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
 
     from codewhale.domain.hooks import Hook, HookEvent, HookSettings
     from codewhale.domain.records import Status, Thread, Turn
     from codewhale.domain.tools import Advice, ToolOutput
     from codewhale.policy.decide import PlannedCall
+    from codewhale.runtime.hook_points import Trusted
     from codewhale.runtime.outside import Seat
     from codewhale.store.port import Store
     from codewhale.workspace.processes import Processes
 
-    Trusted = Callable[[str, str, bytes], bool]
-
-PROJECT_FILE = ".deepseek/hooks.toml"
 KEPT_NOTES = 20
 
 

@@ -14,8 +14,9 @@ from codewhale.engine.step import no_rate
 from codewhale.engine.watch import TurnWatch
 from codewhale.llm.provider import Provider
 from codewhale.policy.decide import Posture
-from codewhale.runtime.standing import Standing
 from codewhale.runtime.edit_diagnostics import Diagnostics
+from codewhale.runtime.hook_points import HookPoints
+from codewhale.runtime.standing import Standing
 from codewhale.runtime.surroundings import Surroundings
 from codewhale.work.port import TimeoutWaiter, Waiter
 from codewhale.workspace.files import Files
@@ -69,6 +70,7 @@ class Outside(Struct, frozen=True, kw_only=True):
     processes_dir: str | None = None
     surroundings: Surroundings | None = None
     watchers: tuple[Watcher, ...] = ()
+    hooks: HookPoints | None = None
     diagnostics: Diagnostics | None = None
     standing: Standing = Standing()
     undo: "Undo | None" = None

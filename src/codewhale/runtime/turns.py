@@ -24,6 +24,7 @@ from codewhale.engine.ports import Ports
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.requests import OpenRequest, RequestDesk
 from codewhale.engine.turn import Conversation, TurnSetup, conclude, run_turn
+from codewhale.policy.mode import parse_mode
 from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.residents import ActiveTurn, Resident, Residents, conversation_of
 from codewhale.runtime.threads import Defaults
@@ -63,6 +64,9 @@ class Turns:
         if not prompt:
             raise InvalidInput("prompt is required")
         named(given.dynamic_tools or (), ENTRIES)
+        self._check_free(resident)
+        prompt = await self._heard(resident, given.mode, prompt)
+        given = replace(given, prompt=prompt)
         active = self._claimed(resident, given, prompt)
         recorder = active.recorder
         return await self._launch(
@@ -91,15 +95,25 @@ class Turns:
 
     def _claimed(self, resident: Resident, given: TurnInput, prompt: str) -> ActiveTurn:
         """Take the thread's slot."""
-        if resident.active is not None:
-            raise Conflict("Thread already has an active turn")
-        if self._stopping:
-            raise Conflict("The runtime is shutting down")
+        self._check_free(resident)
         active = resident.active = ActiveTurn(
             recorder=TurnRecorder(self._ports, _new_turn(self._ports, resident, given, prompt)),
             posture=posture_of(resident.thread, given, never_ask=self._defaults.never_ask),
         )
         return active
+
+    def _check_free(self, resident: Resident) -> None:
+        if resident.active is not None:
+            raise Conflict("Thread already has an active turn")
+        if self._stopping:
+            raise Conflict("The runtime is shutting down")
+
+    async def _heard(self, resident: Resident, mode: str | None, text: str) -> str:
+        """A message as the person's hooks let it through."""
+        hooks = self._stage.outside.hooks
+        if hooks is None:
+            return text
+        return await hooks.message(resident.thread, parse_mode(mode or resident.thread.mode), text)
 
     async def _launch(
         self,
@@ -137,6 +151,8 @@ class Turns:
             raise Conflict(f"Turn {turn_id} is stopping")
         if not active.steerable:
             raise Conflict(f"Turn {turn_id} compacts the context and takes no input")
+        text = await self._heard(resident, active.posture.mode, text)
+        active = _active(resident, turn_id)
         item, ticket = active.recorder.steer(text)
         active.steers.items.append(item)
         turn = active.recorder.turn
