@@ -12,13 +12,12 @@ from msgspec import Struct
 
 from codewhale.domain.errors import ConfigError, InvalidInput
 from codewhale.domain.nearest import nearest
-from codewhale.domain.rules import Action, Rule
+from codewhale.domain.rules import ACTIONS, Rule
 
 LARGEST = 1024 * 1024
 MOST_RULES = 2_000
 LONGEST_PATH = 1_024
 MOST_STARS = 12
-_ACTIONS: tuple[Action, ...] = ("allow", "ask", "deny")
 
 
 class RulesRead(Struct, frozen=True, kw_only=True):
@@ -98,8 +97,8 @@ def _misshapen(given: dict[str, object]) -> str | None:
             return f"{key!r} is not known" + (f"; did you mean {meant}?" if meant else "")
         if not isinstance(value, str) or not value.strip():
             return f"{key} must be a text that is not empty"
-    if given.get("action") not in _ACTIONS:
-        return f"action must be one of {', '.join(_ACTIONS)}"
+    if given.get("action") not in ACTIONS:
+        return f"action must be one of {', '.join(ACTIONS)}"
     return None
 
 

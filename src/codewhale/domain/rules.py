@@ -8,6 +8,7 @@ from msgspec import Struct
 from codewhale.domain.tools import Verdict
 
 Action = Literal["allow", "ask", "deny"]
+ACTIONS: tuple[Action, ...] = ("allow", "ask", "deny")
 GLOB = re.compile(r"\*\*/?|\*|\?|\[[^\]/]+\]")
 
 

@@ -18,6 +18,7 @@ from codewhale.domain.tools import ToolOutput
 from codewhale.domain.wishes import Origin, R, Wish
 from codewhale.engine.client_tools import run_client_tool
 from codewhale.engine.gate import Cleared, gate, reopened
+from codewhale.engine.harmless import read_only
 from codewhale.engine.judging import stamped
 from codewhale.engine.outputs import bounded
 from codewhale.engine.planning import CallRoom, Planned, advised, brought_in, plan
@@ -123,7 +124,7 @@ async def _work(
     if changed is not None:
         return _error(changed, "permission_denied")
     opened.running = True
-    processes = _processes(room, planned)
+    processes = _processes(room, planned, cleared)
     ask = _asker(recorder, room, planned, opened)
     context = ToolContext(files=room.files, processes=processes, web=room.web, progress=opened.progress, ask=ask)
     try:
@@ -161,8 +162,11 @@ def _asker(recorder: TurnRecorder, room: CallRoom, planned: Planned, opened: Ope
     return ask
 
 
-def _processes(room: CallRoom, planned: Planned) -> Processes:
-    """What starts the call's programs, with the variables that hooks give it."""
+def _processes(room: CallRoom, planned: Planned, cleared: Cleared) -> Processes:
+    """What starts the call's programs, with the variables that hooks give it; what was only cleared as harmless is held to
+    that."""
+    if cleared.decision.read_only:
+        return read_only(room.processes, room.files.root)
     given = planned.subject.environ if planned.subject is not None else ()
     return room.processes.extended(dict(given)) if given else room.processes
 

@@ -34,7 +34,7 @@ async def gate(recorder: TurnRecorder, room: CallRoom, planned: Planned, opened:
     assert planned.subject is not None
     posture = room.posture()
     decision = decide(planned.subject, posture)
-    sealed = seal(planned.subject, confined_by(planned.subject, posture))
+    sealed = seal(planned.subject, confined_by(planned.subject, posture, decision))
     recorder.append(_decided(planned, decision, posture), item_id=opened.item.id)
     if decision.verdict == "deny":
         return f"Not allowed: {decision.reason}."
@@ -58,14 +58,17 @@ def reopened(recorder: TurnRecorder, room: CallRoom, planned: Planned, cleared: 
             planned.tool, planned.arguments, planned.call.arguments, room.files, room.processes, room.web
         )
         now = msgspec.structs.replace(again, advice=now.advice, environ=now.environ)
-    sealed = seal(now, confined_by(now, room.posture()))
+    sealed = seal(now, confined_by(now, room.posture(), cleared.decision))
     problem = cleared.grant.spend(sealed, recorder.ports.clock.monotonic())
     return None if problem is None else f"Not run: {problem}. Call it again if it is still wanted."
 
 
-def confined_by(call: PlannedCall, posture: Posture) -> tuple[str, ...]:
+def confined_by(call: PlannedCall, posture: Posture, decision: Decision) -> tuple[str, ...]:
     """What holds a program that the call starts: the sandbox and its policy; nothing for a call that starts none."""
-    return (posture.tier, posture.confined_to) if "execute" in call.effects else ()
+    if "execute" not in call.effects:
+        return ()
+    cage = "read-only" if decision.read_only else posture.confined_to
+    return ("none" if cage == "danger-full-access" else posture.tier, cage)
 
 
 def _decided(planned: Planned, decision: Decision, posture: Posture) -> e.CallDecided:
@@ -85,7 +88,7 @@ def _decided(planned: Planned, decision: Decision, posture: Posture) -> e.CallDe
         cwd=command.cwd if command is not None and command.cwd != call.workspace else None,
         targets=call.targets[:MOST_TARGETS],
         hosts=call.hosts,
-        confined_by=", ".join(confined_by(call, posture)) or None,
+        confined_by=", ".join(confined_by(call, posture, decision)) or None,
     )
 
 
@@ -104,7 +107,7 @@ def _required(
         expires_at=recorder.ports.clock.later(APPROVAL_TIMEOUT_SECS),
         matched_rule=decision.rule,
         reason=decision.reason,
-        confined_by=", ".join(confined_by(call, posture)) or None,
+        confined_by=", ".join(confined_by(call, posture, decision)) or None,
         targets=tuple(dict.fromkeys(t.real for t in call.targets if t.write or t.real != t.path))[:MOST_TARGETS],
         safety_level=judged.verdict if judged is not None else None,
         safety_reason=judged.reason if judged is not None else None,

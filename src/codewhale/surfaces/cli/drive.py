@@ -28,13 +28,15 @@ _encode = msgspec.json.encode
 
 class Run(Struct, frozen=True, kw_only=True):
     """What to run: the thread, the turn, the word for `mode`, and why nobody is asked (None: somebody is): `deny` when
-    everything is denied for that reason, `allow` when everything is allowed."""
+    everything is denied for that reason, `allow` when everything is allowed, `allow_bare` when that is for what would only be
+    asked because no sandbox holds here."""
 
     choice: Choice
     turn: TurnInput
     mode: str
     deny: str | None
     allow: str | None = None
+    allow_bare: str | None = None
 
 
 class Output:
@@ -90,7 +92,7 @@ async def drive(client: Client, run: Run, out: Output) -> int:
             mode=run.mode,
         )
         out.begin(progress)
-        desk = Desk(client, thread.id, out.terminal, deny=run.deny, allow=run.allow)
+        desk = Desk(client, thread.id, out.terminal, deny=run.deny, allow=run.allow, allow_bare=run.allow_bare)
         async with asyncio.TaskGroup() as group:
             helpers = [group.create_task(desk.run()), group.create_task(_interrupt(client, progress, stops, out))]
             await _follow(client, progress, after, out, desk)

@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from msgspec import structs
+
 from codewhale.config.settings import Settings
 from codewhale.domain.commands import NewThread, TurnInput
 from codewhale.domain.errors import CodewhaleError
@@ -94,7 +96,7 @@ async def _run(args: argparse.Namespace, settings: Settings, prompt: str, out: O
         names = ", ".join(out.untrusted)
         out.terminal.show([Piece("note", f"note: not trusted, so not run: {names} (`codewhale trust show`)")])
     async with opened(settings, "exec", owner) as client:
-        return await drive(client, Run(choice=choice, turn=turn, mode=mode, deny=_deny(settings, out.terminal)), out)
+        return await drive(client, _ran(args, settings, out, Run(choice=choice, turn=turn, mode=mode, deny=None)), out)
 
 
 def _new(args: argparse.Namespace, settings: Settings) -> NewThread:
@@ -112,7 +114,17 @@ def _shell(args: argparse.Namespace, settings: Settings) -> bool:
     return True if args.yolo else settings.allow_shell is not False
 
 
-def _deny(settings: Settings, terminal: Terminal) -> str | None:
+def _ran(args: argparse.Namespace, settings: Settings, out: Output, run: Run) -> Run:
+    """The run with who answers: --auto and --yolo are given on this very command line, so they also speak for programs that
+    no sandbox holds; what a rule, a hook or a protected file wants asked still is."""
+    given = "--yolo" if args.yolo else "--auto" if args.auto else None
+    bare = f"{given} on this command line; it runs without a sandbox" if given else None
+    return structs.replace(run, deny=_deny(settings, out.terminal, given), allow_bare=bare)
+
+
+def _deny(settings: Settings, terminal: Terminal, given: str | None) -> str | None:
+    if given is not None:
+        return None if terminal.asks else f"a person has to answer this, also with {given}, and there is no terminal"
     if settings.approval_policy == "never":
         return 'approval_policy is "never"; allow with --auto'
     return None if terminal.asks else "no terminal to ask on; allow with --auto"
