@@ -174,7 +174,7 @@ def _layer(keys: FileKeys, problems: tuple[Problem, ...], path: str) -> Layer:
         sandbox_mode=keys.sandbox_mode,
         sandbox=surface_of(keys.sandbox, path),
         network=network_policy(keys.network, path),
-        search=search_keys(keys.search),
+        search=search_keys(keys.search, path),
         redaction=keys.redaction,
         snapshots=snapshot_limits(keys.snapshots),
         audit=keys.audit,

@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from codewhale.config.environment import given
 from codewhale.config.settings import Search, Secret
-from codewhale.domain.errors import ConfigError
+from codewhale.domain.errors import ConfigError, ToolError
 
 Text = Annotated[str, Meta(min_length=1)]
 Provider = Literal["duckduckgo", "bing", "brave", "tavily", "bocha", "searxng"]
@@ -23,12 +23,26 @@ class SearchKeys(Struct, frozen=True, kw_only=True):
     url: Text | None = None
 
 
-def search_keys(keys: SearchKeys | None) -> Search | None:
+def search_keys(keys: SearchKeys | None, path: str) -> Search | None:
     """What the file says; None where it has no `[search]`."""
     if keys is None:
         return None
+    if keys.url is not None:
+        _check_address(keys.url, path)
     key = Secret(keys.api_key.strip()) if keys.api_key is not None and keys.api_key.strip() else None
     return Search(provider=keys.provider or Search().provider, api_key=key, url=keys.url)
+
+
+def _check_address(url: str, path: str) -> None:
+    from codewhale.workspace.web.urls import parse_web_url  # noqa: PLC0415 - start-up: few have an instance of their own
+
+    try:
+        parse_web_url(url, local=True)
+    except ToolError as error:  # the address itself is not shown: it may hold a password
+        raise ConfigError(
+            f"{path}: search.url cannot be used: {error.message.partition(': ')[2]}",
+            hint="write it like http://localhost:8888",
+        ) from error
 
 
 def search_of(file: Search | None, environ: dict[str, str]) -> Search:

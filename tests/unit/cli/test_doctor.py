@@ -40,6 +40,7 @@ SHAPE = {
     "sandbox": keys("available", "kind", "full", "binary", "held_against", "missing"),
     "platform": keys("os", "arch"),
     "trust": keys("untrusted"),
+    "web": keys("network_default", "search_provider", "search_ready"),
     "api_connectivity": keys("checked", "note"),
     "capability": keys(
         "resolved_provider",
@@ -152,3 +153,16 @@ def test_people_are_told_what_is_wrong_with_settings_and_key(codewhale: Codewhal
 def test_a_folder_that_cannot_be_written_is_bad(codewhale: Codewhale, home: Path) -> None:
     home.mkdir(mode=0o500)
     assert f"{home} is not writable by you" in codewhale("doctor").out
+
+
+def test_the_way_to_the_web_is_told(codewhale: Codewhale, home: Path) -> None:
+    home.mkdir(exist_ok=True)
+    (home / "config.toml").write_text(
+        '[network]\nallow = ["a.example"]\n[search]\nprovider = "brave"\napi_key = "sec-ret"\n'
+    )
+    ran = codewhale("doctor")
+    lines = [" ".join(line.split()) for line in ran.out.splitlines()]
+    assert "ok network 1 allowed, 0 denied; other public hosts are asked about, internal ones never" in lines
+    assert "ok search the web is searched by brave" in lines
+    assert "sec-ret" not in ran.out
+    assert doctor(codewhale)["web"] == {"network_default": "prompt", "search_provider": "brave", "search_ready": True}

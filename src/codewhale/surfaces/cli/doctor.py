@@ -15,6 +15,7 @@ from msgspec import Struct
 from codewhale import __version__
 from codewhale.config.environment import environment
 from codewhale.config.route_facts import capability, shown_endpoint, why_unusable
+from codewhale.config.search import search_problem
 from codewhale.config.settings import Settings
 from codewhale.domain.errors import CodewhaleError
 from codewhale.runtime.edit_diagnostics import language_programs
@@ -67,6 +68,8 @@ def findings(settings: Settings) -> list[Finding]:
         _program("git", "needed to see what changed"),
         _program("bash", "needed to run shell commands"),
         _language_servers(settings),
+        _network(settings),
+        _search(settings),
     ]
 
 
@@ -148,6 +151,21 @@ def _sandbox() -> list[Finding]:
 def _program(name: str, why: str) -> Finding:
     found = shutil.which(name, path=environment().get("PATH"))
     return Finding("ok", name, found) if found else Finding("note", name, f"not found; {why}")
+
+
+def _network(settings: Settings) -> Finding:
+    policy = settings.network
+    rules = f"{len(policy.allow)} allowed, {len(policy.deny)} denied" if policy.allow or policy.deny else "no rules"
+    others = {"allow": "may be reached", "prompt": "are asked about", "deny": "may not be reached"}[policy.default]
+    return Finding("ok", "network", f"{rules}; other public hosts {others}, internal ones never")
+
+
+def _search(settings: Settings) -> Finding:
+    problem = search_problem(settings.search)
+    if problem is not None:
+        return Finding("bad", "search", problem)
+    where = f" at {settings.search.url}" if settings.search.url else ""
+    return Finding("ok", "search", f"the web is searched by {settings.search.provider}{where}")
 
 
 def _language_servers(settings: Settings) -> Finding:

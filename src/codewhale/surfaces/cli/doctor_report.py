@@ -9,6 +9,7 @@ import msgspec
 
 from codewhale import __version__
 from codewhale.config.route_facts import capability, shown_endpoint
+from codewhale.config.search import search_problem
 from codewhale.config.settings import Settings
 from codewhale.runtime.sandbox import proved
 from codewhale.runtime.trust import untrusted_of
@@ -47,6 +48,11 @@ def report(settings: Settings) -> Json:
         "sandbox": _sandbox(),
         "platform": {"os": _os(), "arch": os.uname().machine if hasattr(os, "uname") else "unknown"},
         "trust": {"untrusted": untrusted_of(settings, settings.workspace)},
+        "web": {
+            "network_default": settings.network.default,
+            "search_provider": settings.search.provider,
+            "search_ready": search_problem(settings.search) is None,
+        },
         "api_connectivity": {
             "checked": False,
             "note": "doctor works offline; a run tells whether the provider answers",
