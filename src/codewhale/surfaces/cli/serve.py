@@ -69,7 +69,7 @@ async def _serve(args: argparse.Namespace, settings: Settings, token: Token) -> 
     async with open_runtime(settings, what="serve") as runtime:
         runtime.tasks.start()
         runtime.automations.start()
-        runtime.processes.begin_waking()
+        runtime.processes.telling.begin_waking()
 
         def ready(server: Ready) -> None:
             settle()

@@ -70,7 +70,7 @@ async def launch(order: Order, folder: str, on_news: Callable[[], None]) -> Laun
     """The supervisor of `order`, with `folder` (absolute, not there yet) as its own. `ToolError` when there can be none."""
     try:
         os.makedirs(os.path.join(folder, LOG), mode=0o700)
-        argv = (sys.executable, "-I", "-S", "-B", SHIM, folder)
+        argv = (sys.executable, "-I", "-S", SHIM, folder)
         environ = {"PATH": order.program.environ.get("PATH", os.defpath), NAME: order.name}
         process = start_apart(argv, environ, order.program.fds)
     except OSError as error:

@@ -6,6 +6,7 @@ callback of the event loop. Whoever opens a link must `close` it.
 
 import asyncio
 import os
+import signal
 import struct
 from collections.abc import Callable
 from contextlib import suppress
@@ -52,6 +53,9 @@ class Link:
 
     def stop(self, grace: float = STOP_SECONDS) -> None:
         """End it and all that it started: asked first, killed after `grace` seconds. Returns at once."""
+        if self._unsent and self._control >= 0:  # it is behind input that nobody reads
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGTERM)
         self._order(b"k", struct.pack("=d", grace))
 
     @property

@@ -14,11 +14,10 @@ def prune(folder: str, running: set[str]) -> None:
     except FileNotFoundError:
         return
     ended = sorted((entry for entry in found if entry.name not in running), key=_changed, reverse=True)
-    room, kept = QUOTA, 0
-    for entry in ended:
+    room = QUOTA
+    for number, entry in enumerate(ended):
         room -= _size(entry.path)
-        kept += 1
-        if room < 0 or kept > MOST_FOLDERS:
+        if room < 0 or number >= MOST_FOLDERS:
             shutil.rmtree(entry.path, ignore_errors=True)
 
 
