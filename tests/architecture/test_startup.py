@@ -151,3 +151,33 @@ def test_a_whole_run_loads_only_what_it_uses(tmp_path: Path, allowed: set[str]) 
 def test_a_server_loads_no_framework() -> None:
     modules = loaded("import codewhale.surfaces.cli.serve")
     assert {name for name in modules if name.partition(".")[0] in ("anyio", "starlette", "textual", "mcp")} == set()
+
+
+EDITS = """
+import asyncio, tempfile
+from codewhale.domain.language_servers import LspSettings
+from codewhale.runtime.threads import Defaults
+from codewhale.testing.scene import Extras, scene
+SCRIPT = '''
+[[reply]]
+calls = [{id = "c", tool = "write_file", arguments = {path = "a.%s", content = "x"}}]
+[[reply]]
+text = "Done."
+'''
+async def main():
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Defaults(model="scripted", workspace=folder, auto_approve=True)
+        async with scene(folder, SCRIPT, environ={"PATH": "/nowhere"}, defaults=settings, extras=Extras(lsp=LspSettings())) as stage:
+            thread = await stage.thread()
+            await stage.say(thread.id, "edit")
+asyncio.run(main())
+"""
+
+
+def test_language_servers_are_thought_of_with_the_first_edit_that_needs_one() -> None:
+    found = {
+        ending: {name for name in loaded(EDITS % ending) if name.startswith("codewhale.workspace.lsp")}
+        for ending in ("md", "go")
+    }
+    assert found["md"] == set()
+    assert "codewhale.workspace.lsp.edits" in found["go"]

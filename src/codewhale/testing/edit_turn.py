@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from codewhale.domain.language_servers import LspSettings, OwnServer
@@ -64,12 +64,10 @@ async def turn(
 ) -> AsyncGenerator[Turn]:
     """A turn in `root`, without a sandbox unless `view` gives one; its servers are gone afterwards."""
     servers = LanguageServers(settings, Processes(environ), allowed=lambda _: trusted, view=view)
-    try:
-        async with asyncio.timeout(BOUND), asyncio.TaskGroup() as group:
-            made = Turn(servers, root, group)
-            try:
-                yield made
-            finally:
-                made.checks.abandon()
-    finally:
-        await servers.close()
+    async with AsyncExitStack() as leaving:
+        leaving.push_async_callback(servers.close)
+        await leaving.enter_async_context(asyncio.timeout(BOUND))
+        group = await leaving.enter_async_context(asyncio.TaskGroup())
+        made = Turn(servers, root, group)
+        leaving.callback(made.checks.abandon)
+        yield made
