@@ -53,6 +53,7 @@ class Outbox:
         self._waiter = waiter
         self._say = say
         self._closing = asyncio.Event()
+        self._from = {sink: self._place(sink) for sink in sinks}
 
     async def follow(self) -> None:
         """Deliver until `close`. Every sink on its own."""
@@ -64,13 +65,16 @@ class Outbox:
         """Stop once everything recorded so far is delivered, or within a few seconds."""
         self._closing.set()
 
-    async def _follow(self, sink: Sink, deliver: Deliver) -> None:
+    def _place(self, sink: Sink) -> int:
         at = self._places.get(sink)
         if at is None:
             at = self._store.latest_seq
             self._places.put(sink, at)
+        return at
+
+    async def _follow(self, sink: Sink, deliver: Deliver) -> None:
         async with asyncio.TaskGroup() as group:
-            reading = group.create_task(self._read(sink, deliver, at))
+            reading = group.create_task(self._read(sink, deliver))
             await self._until_closed(sink, reading)
 
     async def _until_closed(self, sink: Sink, reading: "asyncio.Task[None]") -> None:
@@ -82,9 +86,9 @@ class Outbox:
         await self._waiter.until(done, CLOSING)
         reading.cancel()
 
-    async def _read(self, sink: Sink, deliver: Deliver, at: int) -> None:
+    async def _read(self, sink: Sink, deliver: Deliver) -> None:
         try:
-            async with aclosing(self._store.subscribe(None, after=at)) as log:
+            async with aclosing(self._store.subscribe(None, after=self._from[sink])) as log:
                 async for batch in log:
                     await self._batch(sink, deliver, batch)
         except (StoreError, OSError) as error:  # a full disk stops deliveries, not the runtime; the next start goes on
