@@ -29,7 +29,7 @@ def unquoted(text: str) -> str:
     """The path that git wrote, byte for byte (bytes that are no UTF-8 as lone surrogates)."""
     if not text.startswith('"'):
         return text
-    return os.fsdecode(_ESCAPE.sub(_plain, text[1:-1].encode()))
+    return os.fsdecode(_ESCAPE.sub(_plain, os.fsencode(text[1:-1])))
 
 
 def _plain(found: "re.Match[bytes]") -> bytes:
