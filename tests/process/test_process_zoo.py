@@ -108,3 +108,14 @@ def test_no_environment_file_or_module_of_the_repository_is_loaded(hostile: "Sit
     assert (done.code, done.out.strip()) == (0, "Hello.")
     assert not Path("/tmp/evil").exists()
     assert touched(hostile) == []
+
+
+def test_after_trust_only_what_was_trusted(hostile: "Site", model_of: "ModelOf") -> None:
+    hostile.answered_by(model_of(SCRIPT))
+    shown = hostile.run("trust", "show", "--json")
+    digests = {one["path"]: one["digest"] for one in msgspec.json.decode(shown.out) if one["ours"]}
+    assert hostile.run("trust", "grant", "--yes", digests[".deepseek/hooks.toml"]).code == 0
+    done = hostile.run("exec", "--auto", "--json", "look around")
+    assert ".deepseek/hooks.toml" not in msgspec.json.decode(done.out)["untrusted"]
+    assert touched(hostile) != []
+    assert [name for name in touched(hostile) if not name.startswith("deepseek-hook-")] == []
