@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("policy", "ask what would be allowed: is this command safe, asked about or forbidden"),
     "sandbox": ("sandbox", "run one command confined, or see what confines the agent's commands here"),
     "trust": ("trust", "see and decide what this folder may make codewhale run"),
+    "hooks": ("hooks", "see which programs of yours run at which points, and where events go"),
     "redact": ("redact", "see which secrets are taken out of what is kept, and try it"),
     "completion": ("completion", "print the tab-completion script for your shell"),
 }
