@@ -202,3 +202,16 @@ def test_control_characters_never_reach_the_terminal() -> None:
 )
 def test_a_call_is_named_by_what_tells_most(given: object, shown: str) -> None:
     assert present.about(given) == shown
+
+
+def test_text_shows_what_an_edit_broke(script: TurnScript) -> None:
+    reports = [
+        {"path": "a.py", "brought": 2, "gone": 0, "pending": False},
+        {"path": "b.py", "brought": 0, "gone": 1, "pending": False},
+        {"path": "c.py", "brought": 0, "gone": 0, "pending": True},
+    ]
+    script.called("i1", "edit_file", {"path": "a.py"}).returned("i1", "edited", diff=DIFF, diagnostics=reports)
+    assert texts(script)[-1] == Piece(
+        "note",
+        "  --- a\n  +++ b\n  -x = 1\n  +x = 2\n  a.py: 2 new errors, told to the model\n  c.py: not checked yet",
+    )

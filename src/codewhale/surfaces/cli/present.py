@@ -3,6 +3,8 @@
 Pure: no I/O. `Progress` is the little that must be remembered between events; each event costs its own length only.
 """
 
+from typing import cast
+
 import msgspec
 from msgspec import Struct, field
 
@@ -147,11 +149,24 @@ def _answer_end(progress: Progress, item: Item) -> list[Piece]:
 def _tool_end(item: Item) -> list[Piece]:
     diff = (item.metadata or {}).get("diff")
     if item.status == "completed" and isinstance(diff, str) and diff:
-        return [Piece("note", _indented(diff, DIFF_LINES))]
+        return [Piece("note", "\n".join([_indented(diff, DIFF_LINES), *_brought(item)]))]
     if item.status == "completed":
         return [Piece("note", _tail(item.detail or ""))] if item.kind == "command_execution" else []
     word = "failed" if item.status == "failed" else "interrupted"
     return [Piece("problem", f"  {word}: {_indented(item.detail or item.summary, ERROR_LINES).lstrip()}")]
+
+
+def _brought(item: Item) -> list[str]:
+    """What a language server found to be new in the edited files, a line each."""
+    given = (item.metadata or {}).get("diagnostics")
+    lines: list[str] = []
+    for report in cast("list[dict[str, object]]", given) if isinstance(given, list) else ():
+        count = report.get("brought")
+        if report.get("pending"):
+            lines.append(f"  {report.get('path')}: not checked yet")
+        elif isinstance(count, int) and count > 0:
+            lines.append(f"  {report.get('path')}: {count} new error{'s' * (count != 1)}, told to the model")
+    return lines
 
 
 def _tail(output: str) -> str:
