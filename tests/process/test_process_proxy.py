@@ -15,7 +15,8 @@ from codewhale.testing.public_peer import dialer_to_peer
 from codewhale.testing.socket_server import Received, SocketServer, Wire
 from codewhale.workspace.processes import Command, Processes, ProcessResult
 from codewhale.workspace.web import forward
-from codewhale.workspace.web.proxy import Proxy, open_proxy, proxy_environ
+from codewhale.workspace.web.inside import proxy_environ
+from codewhale.workspace.web.proxy import Proxy, open_proxy
 
 POLICY = NetworkPolicy(default="deny", allow=("peer.test",))
 SIZE = Path(forward.__file__).stat().st_size

@@ -17,14 +17,12 @@ from codewhale.workspace.sandbox.ground import Ground, setup_failed, survey
 from codewhale.workspace.sandbox.masks import Masks
 from codewhale.workspace.sandbox.scratch import Scratch, became_ready
 from codewhale.workspace.sandbox.seccomp import Sockets, filter_program
+from codewhale.workspace.web.inside import FORWARDER, PORT, VARIABLES, proxy_environ
 
-FORWARDER = os.path.normpath(os.path.join(os.path.dirname(__file__), "..", "web", "forward.py"))
 SPAWNER = f"import sys; sys.path[:0] = [{os.path.dirname(__file__)!r}]; import spawner; spawner.main()"
 """Imported, not run as a script: then its byte code is kept."""
-PROXY_PORT = 3128
 
 _DROPPED = ("XDG_RUNTIME_DIR",)
-_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -97,7 +95,7 @@ def enter(tier: Tier, held: Confinement, wanted: Wanted, scratch: Scratch, bwrap
 def environment(environ: Mapping[str, str], held: Confinement, tier: Tier, scratch: Scratch) -> dict[str, str]:
     """The variables inside: temporary files and caches go to the cage's own folder, no proxy but ours is known."""
     tmp = "/tmp" if tier == "bubblewrap" else scratch.tmp  # noqa: S108 - the cage's own
-    dropped = {*_DROPPED, *(() if held.network == "host" else _PROXIES)}
+    dropped = {*_DROPPED, *(() if held.network == "host" else VARIABLES)}
     inside = {name: value for name, value in environ.items() if name not in dropped}
     inside.update(
         TMPDIR=tmp,
@@ -106,8 +104,7 @@ def environment(environ: Mapping[str, str], held: Confinement, tier: Tier, scrat
         npm_config_cache=f"{tmp}/.cache/npm",
     )
     if held.network == "proxy":
-        url = f"http://127.0.0.1:{PROXY_PORT}"
-        inside.update({name: "" if "no_" in name.lower() else url for name in _PROXIES})
+        inside.update(proxy_environ())
     return inside
 
 
@@ -136,7 +133,7 @@ def _bubblewrap(
     forwarder: tuple[str, ...] = ()
     if network == "proxy":
         filtered = ("--filter", str(fds[0]))
-        forwarder = (sys.executable, "-I", FORWARDER, bubblewrap.PROXY, str(PROXY_PORT), *filtered, "--")
+        forwarder = (sys.executable, "-I", FORWARDER, bubblewrap.PROXY, str(PORT), *filtered, "--")
     fittings = bubblewrap.Fittings(
         bwrap=bwrap,
         tmp=scratch.tmp,

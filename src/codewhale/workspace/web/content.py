@@ -149,7 +149,9 @@ def _linked(link: "object", url: str) -> None:
     except ValueError:
         target = ""
     if target.startswith(("http://", "https://", "mailto:")) and link.get_text(strip=True):
-        link.attrs = {"href": target}
+        for name in [name for name in link.attrs if name != "href"]:
+            del link[name]
+        link["href"] = target
     else:
         link.unwrap()
 

@@ -9,36 +9,26 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import h11
 
-from codewhale.domain.errors import ToolError
 from codewhale.workspace.web.dial import Asked, Dialer
 from codewhale.workspace.web.relay import relay
-
-PORT = 3128
-"""Where the forwarder listens inside a sandbox that has a network namespace of its own."""
 
 MAX_CONNECTIONS = 64
 BACKLOG = 64
 
 
 class Proxy:
-    """A proxy that is listening. `refusals` has the last hosts that it turned down, and why."""
+    """A proxy that is listening."""
 
     def __init__(self, dialer: Dialer, socket_path: str, group: asyncio.TaskGroup) -> None:
         self.socket_path = socket_path
-        self.refusals: list[str] = []
         self._dialer = dialer
         self._group = group
         self._open: set[asyncio.Task[None]] = set()
-
-    @property
-    def environ(self) -> Mapping[str, str]:
-        """What a command inside needs to find its forwarder on the usual port."""
-        return proxy_environ(PORT)
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A client has connected."""
@@ -51,14 +41,11 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await relay(self._dialer, Asked(by="sandbox"), reader, writer, self._refused)
+            await relay(self._dialer, Asked(by="sandbox"), reader, writer)
         except* (OSError, TimeoutError, h11.ProtocolError):
             pass  # one of the two ends went away or fell silent: the other is closed below
         finally:
             writer.transport.abort()
-
-    def _refused(self, error: ToolError) -> None:
-        self.refusals = [*self.refusals[-19:], error.message]
 
     def hang_up(self) -> None:
         """Drop every connection."""
@@ -96,10 +83,3 @@ def _bound(path: str) -> socket.socket:
         listening.close()
         raise
     return listening
-
-
-def proxy_environ(port: int) -> dict[str, str]:
-    """The variables that make programs use a proxy on this port of their own loopback, for every host."""
-    url = f"http://127.0.0.1:{port}"
-    ways = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-    return {**dict.fromkeys(ways, url), "no_proxy": "", "NO_PROXY": ""}

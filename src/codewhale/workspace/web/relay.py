@@ -5,7 +5,6 @@ What is sent on is written anew from what was understood (h11 parses and seriali
 """
 
 import asyncio
-from collections.abc import Callable
 
 import h11
 
@@ -23,7 +22,6 @@ _HOP = frozenset(b"connection proxy-connection keep-alive te trailer upgrade hos
     b"proxy-authorization",
     b"proxy-authenticate",
 }
-Refused = Callable[[ToolError], None]
 
 
 class _End:
@@ -40,9 +38,7 @@ class _End:
         return event
 
 
-async def relay(
-    dialer: Dialer, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, on_refusal: Refused
-) -> None:
+async def relay(dialer: Dialer, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Serve the one request of this connection. Returns when both ends are done; network errors are the caller's."""
     client = _End(h11.SERVER, reader)
     try:
@@ -61,7 +57,6 @@ async def relay(
             url = _url(request)
             far = await dialer.open(url.host, url.port, asked)
     except ToolError as error:
-        on_refusal(error)
         await _answer(client, writer, 502 if error.category == "execution_failed" else 403, f"{error.message}\n")
         return
     try:
