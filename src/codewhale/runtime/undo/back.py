@@ -17,7 +17,7 @@ from codewhale.runtime.undo.labels import POST_UNDO, PRE_UNDO
 from codewhale.runtime.undo.marks import Mark, brought_back, marks, taken_back
 from codewhale.workspace.beneath import shown
 from codewhale.workspace.blocking import blocking
-from codewhale.workspace.snapshot.apply import Outcome, apply
+from codewhale.workspace.snapshot.apply import Outcome, apply, sweep
 from codewhale.workspace.snapshot.plan import Plan, Stretch, bring_back, take_back, with_folders
 from codewhale.workspace.snapshot.records import Note, Snapshot
 from codewhale.workspace.snapshot.store import SnapshotStore, View, remove_tree
@@ -169,6 +169,7 @@ class Back:
         try:
             await store.unpack(oids, folder)
             contents = {oid: os.path.join(folder, str(number)) for number, oid in enumerate(oids)}
+            await blocking(lambda _: sweep(store.root, store.leftovers))
             return await blocking(lambda stop: apply(store.root, plan, contents, lambda: bool(stop)))
         finally:
             remove_tree(folder)

@@ -4,7 +4,7 @@ all. What is no longer as it was planned for is left alone and said.
 
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from hashlib import sha1
 
@@ -52,6 +52,18 @@ def apply(root: str, plan: Plan, contents: Mapping[str, str], stop: Callable[[],
         done = {*outcome.removed, *outcome.written, *outcome.failed}
         outcome.failed.update({path: "not reached: interrupted" for path in plan.steps if path not in done})
     return outcome
+
+
+def sweep(root: str, leftovers: Iterable[str]) -> None:
+    """Remove files of ours that a restore which was cut off never put in place."""
+    for path in leftovers:
+        folder, _, name = path.rpartition("/")
+        with suppress(OSError):  # gone, or not ours to remove
+            fd = _folder(root, folder, make=False)
+            try:
+                os.unlink(name, dir_fd=fd)
+            finally:
+                os.close(fd)
 
 
 def _attempt(outcome: Outcome, done: list[str], path: str, act: Callable[[], None]) -> None:

@@ -45,11 +45,13 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Scan(Struct, kw_only=True):
-    """A workspace at a moment. Paths are relative; `missing` are those left out, each with the reason."""
+    """A workspace at a moment. Paths are relative; `missing` are those left out, each with the reason;
+    `leftovers` are of a restore that was cut off."""
 
     files: dict[str, Stamp] = field(default_factory=dict[str, Stamp])
     empty: list[str] = field(default_factory=list[str])
     missing: dict[str, str] = field(default_factory=dict[str, str])
+    leftovers: list[str] = field(default_factory=list[str])
     size: int = 0
     entries: int = 0
 
@@ -179,7 +181,7 @@ def _file(found: Scan, entry: "os.DirEntry[str]", prefix: str, limits: Limits) -
     elif here.st_size > limits.file:
         found.leave_out(path, f"larger than {limits.file // 1024**2} MB")
     elif entry.name.startswith(TEMPORARY):
-        pass  # ours, of a restore that was cut off
+        found.leftovers.append(path)
     else:
         found.size += here.st_size
         if limits.size and found.size > limits.size:

@@ -77,6 +77,8 @@ class SnapshotStore:
         self._side = side
         self._limits = limits
         self._quota = quota
+        self.leftovers: tuple[str, ...] = ()
+        """What the last `look` found of restores that were cut off."""
         self._seen: Seen | None = None
         self._known: list[Snapshot] | None = None
         self._lock = -1
@@ -97,6 +99,7 @@ class SnapshotStore:
         seen = self._seen or await blocking(lambda _: self._load())
         now = time.time_ns()
         found = await blocking(lambda stop: scan(self.root, self._limits, self._own(), lambda: bool(stop)))
+        self.leftovers = tuple(found.leftovers)
         old = seen.files if seen is not None else {}
         stale = sorted(path for path, stamp in found.files.items() if path not in old or old[path].stamp != stamp)
         gone = [path for path in old if path not in found.files]
