@@ -5,6 +5,7 @@ it never makes way for a lesser one.
 """
 
 import os
+import select
 import stat
 import sys
 from collections.abc import Callable, Mapping
@@ -43,6 +44,7 @@ LEFT_OVER = ("bare_repository", "setuid_bit", "memfd_exec")
 """What no tier holds: the first needs a hardened git, the others give nothing without new privileges."""
 
 SECONDS = 20.0
+END_SECONDS = 2.0
 
 
 class Ran(Struct, frozen=True, kw_only=True):
@@ -174,7 +176,7 @@ def _attacked(
 
 
 def _lives(word: str) -> bool | None:
-    """Whether a process carries the word as its name; None where processes cannot be listed."""
+    """Whether a process that carries the word as its name outlives its cage; None where processes cannot be listed."""
     try:
         pids = [name for name in os.listdir("/proc") if name.isdigit()]
     except OSError:
@@ -182,8 +184,21 @@ def _lives(word: str) -> bool | None:
     for pid in pids:
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as file:
-                if file.read().split(b"\0")[0] == word.encode():
-                    return True
+                if file.read().split(b"\0")[0] != word.encode():
+                    continue
+            return not _dies(int(pid))
         except OSError:
             continue
     return False
+
+
+def _dies(pid: int) -> bool:
+    """Whether the process ends within the time that the end of a cage may take."""
+    try:
+        fd = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return not os.path.exists(f"/proc/{pid}")
+    try:
+        return bool(select.select([fd], [], [], END_SECONDS)[0])
+    finally:
+        os.close(fd)
