@@ -84,9 +84,13 @@ BARRED: list[frozenset[str]] = [frozenset(), frozenset({"write_file"})]
 BROKEN: list[tuple[str, ...]] = [(), ("permissions.toml is broken",)]
 KEYS = [key for call in CALLS if (key := approval_key(call)) is not None]
 advice = st.builds(Advice, source=st.just("hook"), verdict=st.sampled_from(VERDICTS))
-calls = st.builds(
-    lambda call, said: replace(call, advice=tuple(said)), st.sampled_from(CALLS), st.lists(advice, max_size=2)
-)
+
+
+def advised(call: PlannedCall, said: list[Advice]) -> PlannedCall:
+    return replace(call, advice=tuple(said))
+
+
+calls = st.builds(advised, st.sampled_from(CALLS), st.lists(advice, max_size=2))
 rules = st.builds(
     Rules,
     own=st.lists(st.sampled_from(RULES), max_size=3).map(tuple),

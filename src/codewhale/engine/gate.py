@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from codewhale.domain import events as e
-from codewhale.domain.decisions import Decision
+from codewhale.domain.decisions import Decision, Target
 from codewhale.domain.requests import APPROVAL_TIMEOUT_SECS
 from codewhale.engine.judging import planned_call
 from codewhale.engine.planning import CallRoom, Planned
@@ -86,10 +86,15 @@ def _decided(planned: Planned, decision: Decision, posture: Posture) -> e.CallDe
         workspace=call.workspace,
         command=command.text if command is not None and len(command.text) <= LONGEST_COMMAND else None,
         cwd=command.cwd if command is not None and command.cwd != call.workspace else None,
-        targets=call.targets[:MOST_TARGETS],
+        targets=tuple(target for target in call.targets if _telling(target, call))[:MOST_TARGETS],
         hosts=call.hosts,
         confined_by=", ".join(confined_by(call, posture, decision)) or None,
     )
+
+
+def _telling(target: Target, call: PlannedCall) -> bool:
+    """Not every word of a command that could be a file's name is worth keeping."""
+    return call.command is None or target.write or "/" in target.given or "." in target.given
 
 
 def _required(

@@ -63,7 +63,7 @@ def _targets(acts: list[Act]) -> tuple[Target, ...]:
         for given, write in _named(act):
             for folder in dict.fromkeys(act.folders or ("/",)):
                 path = os.path.normpath(os.path.join(folder, given))
-                if (path, write) in found or not (write or "/" in given or "." in given or os.path.lexists(path)):
+                if (path, write) in found:
                     continue
                 found[path, write] = Target(given=given, path=path, real=os.path.realpath(path), write=write)
                 if len(found) >= MOST_TARGETS:
