@@ -25,6 +25,8 @@ MAX_BYTES = 1024 * 1024
 MAX_REMEMBERED = 64
 LATE_SECONDS = 120.0
 """A server that has not answered by then is ended."""
+BASELINE_SECONDS = 2.0
+"""A server that cannot be asked may never publish anything about a text without findings; so long it has at least."""
 TRIES = 2
 
 
@@ -239,7 +241,8 @@ class EditChecks:
     async def _baseline(self, server: LanguageServer, one: _Owed) -> tuple[tuple[Finding, ...], bool]:
         """What was there before; a server that says nothing about it within the usual time may never do."""
         try:
-            async with asyncio.timeout(None if server.certain else self._servers.settings.wait_ms / 1000):
+            wait = max(self._servers.settings.wait_ms / 1000, BASELINE_SECONDS)
+            async with asyncio.timeout(None if server.certain else wait):
                 return await server.findings(one.path), True
         except TimeoutError:
             return (), False

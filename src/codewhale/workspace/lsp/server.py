@@ -57,6 +57,7 @@ class LanguageServer:
         self._news = asyncio.Event()
         self._pulls = False
         self._asks_tsserver = False
+        self._names_versions = False
         self._saves = False
         self._quiet = not plan.tells_quiet
         command = Command(argv=plan.argv, cwd=plan.root, environ={"PATH": plan.path}, head_bytes=2048, tail_bytes=2048)
@@ -183,7 +184,7 @@ class LanguageServer:
 
     def _fence(self, document: Document) -> None:
         """Ask something after a change: its answer shows that the server has seen the change."""
-        if self._pulls or self._asks_tsserver:
+        if self._pulls or self._asks_tsserver or self._names_versions:
             return
         version = document.version
         place = {"textDocument": {"uri": document.uri}, "position": {"line": 0, "character": 0}}
@@ -222,6 +223,9 @@ class LanguageServer:
             return
         document = next((one for one in self._documents.values() if _same(one, published.uri)), None)
         if document is None or self._pulls or self._asks_tsserver:
+            return
+        self._names_versions = published.version is not None
+        if self._names_versions and published.version != document.version:
             return
         again = document.published(published.version, findings(published.diagnostics))
         self._settled(document, again=again)

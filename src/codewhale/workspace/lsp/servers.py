@@ -19,6 +19,8 @@ from codewhale.workspace.processes import Processes
 MAX_STARTS = 3
 """How often a server is started in a row without having checked an edit to the end."""
 MAX_LIVING = 6
+MAX_REMEMBERED = 64
+"""Folders and languages without a server of which it is known that this was said."""
 IDLE_SECONDS = 600.0
 
 
@@ -86,6 +88,7 @@ class LanguageServers:
         """The running server for a folder, started if need be."""
         if self._stopped:
             return Absent(why="The runtime is stopping.", first=False)
+        self._forget_some()
         slot = self._slots.setdefault((root, known.language), _Slot(known=known, root=root))
         self._slots.move_to_end((root, known.language))
         living = self._living(slot)
@@ -138,12 +141,17 @@ class LanguageServers:
     def _living(self, slot: _Slot) -> LanguageServer | None:
         return slot.server if slot.server is not None and slot.server.problem is None else None
 
+    def _forget_some(self) -> None:
+        old = [key for key, slot in self._slots.items() if slot.server is None]
+        for key in old[: max(0, len(old) - MAX_REMEMBERED)]:
+            del self._slots[key]
+
     def _given_up(self, slot: _Slot) -> Absent:
         why = slot.server.problem if slot.server is not None else None
         return _absent(
             slot,
             f"The language server for {slot.known.language} was started {MAX_STARTS} times and checked nothing ({why}); "
-            "it is left alone until codewhale is started again.",
+            "it is left alone for ten minutes.",
         )
 
     def _started(self, slot: _Slot) -> LanguageServer | Absent:
