@@ -50,7 +50,7 @@ async def run(args: PandocConvert, ctx: ToolContext) -> ToolOutput:
         stamp = ctx.files.stamp(args.output_path)
     source = (await blocking(lambda _: ctx.files.read(args.source_path, MOST_BYTES))).content
     words = ("--sandbox", "--standalone", f"--from={reader}", f"--to={args.target_format}", "--output=-")
-    converted = await _converted(ctx, Command(argv=(pandoc, *words), cwd=ctx.files.root, stdin=source))
+    converted = await _converted(ctx, Command(argv=(pandoc, *words), cwd=ctx.files.root), source)
     if args.output_path is None:
         return ToolOutput(text=plain(converted.decode("utf-8", "replace"))[:SHOWN_CHARS])
     path = args.output_path
@@ -60,7 +60,7 @@ async def run(args: PandocConvert, ctx: ToolContext) -> ToolOutput:
     )
 
 
-async def _converted(ctx: ToolContext, command: Command) -> bytes:
+async def _converted(ctx: ToolContext, command: Command, source: bytes) -> bytes:
     """What pandoc writes, byte for byte."""
     import asyncio  # noqa: PLC0415 - few calls need it
 
@@ -75,6 +75,7 @@ async def _converted(ctx: ToolContext, command: Command) -> bytes:
 
     talk = ctx.processes.converse(command, hear)
     try:
+        talk.say_last(source)
         async with asyncio.timeout(SECONDS):
             await talk.ended()
     except TimeoutError:

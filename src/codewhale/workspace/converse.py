@@ -32,6 +32,11 @@ class Conversation:
         if not self.over:
             self._child.say(content)
 
+    def say_last(self, content: bytes) -> None:
+        """The rest of its stdin, which ends after it."""
+        if not self.over:
+            self._child.feed(content)
+
     @property
     def unsaid(self) -> int:
         """Bytes that it has not read yet; who says much must look at it."""

@@ -28,7 +28,7 @@ async def notify(wish: Notify, origin: Origin, runtime: Runtime) -> str | None:
     known = environment()
     result = await processes.run(
         Command(
-            argv=(path, *_words(name, wish)),
+            argv=(path, *words(name, wish)),
             cwd="/",
             timeout=SECONDS,
             environ={variable: known[variable] for variable in DESKTOP if variable in known},
@@ -45,7 +45,8 @@ def program(processes: Processes) -> tuple[str, str] | None:
     return next(((name, path) for name in ("notify-send", "osascript") if (path := processes.find(name))), None)
 
 
-def _words(name: str, wish: Notify) -> tuple[str, ...]:
+def words(name: str, wish: Notify) -> tuple[str, ...]:
+    """The arguments with which the program shows it."""
     if name == "osascript":
         return (*_SCRIPT, wish.title, wish.body)
     escaped = wish.body.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
