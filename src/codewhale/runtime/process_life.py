@@ -54,7 +54,8 @@ class Live:
                 sweep(f"{MARK}={self.record.mark}")
                 end = ProcessEnd(cause="unknown", error="its supervisor was killed")
             problem = self._finished()
-            self.end = end if problem is None or end.error is not None else replace(end, error=problem)
+            told = problem is None or end.error is not None or end.cause != "exited" or end.signal is not None
+            self.end = end if told else replace(end, error=problem)
         return self.end
 
     async def over(self, seconds: float | None, settle: float | None, seen: int) -> None:

@@ -20,7 +20,7 @@ from codewhale.runtime.process_telling import Telling, Threads
 from codewhale.tools.process_wishes import Look
 from codewhale.workspace.background.adopt import adopted
 from codewhale.workspace.background.launch import Order, launch
-from codewhale.workspace.background.shelf import prune
+from codewhale.workspace.background.shelf import prune, put
 
 if TYPE_CHECKING:
     from codewhale.domain.wishes import Origin
@@ -36,8 +36,7 @@ STOP_BOUND = 4.0
 
 
 class RuntimeProcesses:
-    """The background processes of one data directory; `telling` is how models learn of ends. `folder` None: none can be started
-    here."""
+    """Those of one data directory; `telling` is how models learn of ends. `folder` None: none can be started here."""
 
     def __init__(self, ports: Ports, threads: Threads, group: asyncio.TaskGroup, folder: str | None) -> None:
         self._ports = ports
@@ -84,7 +83,8 @@ class RuntimeProcesses:
         )
         try:
             await self._ports.store.append([started])
-        except StoreError:
+            put(record)
+        except (StoreError, OSError):
             launched.forget()
             del self._lives[record.id]
             live.ended()

@@ -1,4 +1,4 @@
-"""`stage` opens a scene whose processes may go on in the background; `done` waits for what the log is to say."""
+"""`stage` opens a scene whose processes may go on in the background."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from codewhale.domain.events import Event
 from codewhale.testing.scene import Extras, Scene, Stage, scene
 
 ENVIRON = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
@@ -25,14 +24,3 @@ def stage(tmp_path: Path) -> Stage:
             yield found
 
     return opened
-
-
-def results(events: list[Event]) -> list[str]:
-    """What the model got to read of its calls."""
-    found: list[str] = []
-    for event in events:
-        payload = event.decode()
-        item = getattr(payload, "item", None)
-        if event.event in ("item.completed", "item.failed") and item is not None and item.call is not None:
-            found.append(item.detail or "")
-    return found

@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "automation": ("automation", "have work queued by the clock, and see what became of it"),
     "undo": ("undo", "put the files back to before the last turn that changed any"),
     "restore": ("restore", "list the saved states of this folder, or bring one back"),
+    "processes": ("processes", "see and end commands that were left running in the background"),
     "usage": ("usage", "count the tokens used and what they cost"),
     "serve": ("serve", "run the HTTP server that apps and scripts connect to"),
     "demo": ("demo", "see it fix a small failing project, without any key"),

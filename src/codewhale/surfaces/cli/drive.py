@@ -29,7 +29,7 @@ _encode = msgspec.json.encode
 class Run(Struct, frozen=True, kw_only=True):
     """What to run: the thread, the turn, the word for `mode`, and why nobody is asked (None: somebody is): `deny` when
     everything is denied for that reason, `allow` when everything is allowed, `allow_bare` when that is for what would only be
-    asked because no sandbox holds here."""
+    asked because no sandbox holds here. `alone`: the runtime ends with the turn."""
 
     choice: Choice
     turn: TurnInput
@@ -37,6 +37,7 @@ class Run(Struct, frozen=True, kw_only=True):
     deny: str | None
     allow: str | None = None
     allow_bare: str | None = None
+    alone: bool = False
 
 
 class Output:
@@ -90,6 +91,7 @@ async def drive(client: Client, run: Run, out: Output) -> int:
             model=started.turn.effective_model or run.turn.model or thread.model,
             prompt=run.turn.prompt,
             mode=run.mode,
+            alone=run.alone,
         )
         out.begin(progress)
         desk = Desk(client, thread.id, out.terminal, deny=run.deny, allow=run.allow, allow_bare=run.allow_bare)

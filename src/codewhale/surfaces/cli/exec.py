@@ -96,7 +96,8 @@ async def _run(args: argparse.Namespace, settings: Settings, prompt: str, out: O
         names = ", ".join(out.untrusted)
         out.terminal.show([Piece("note", f"note: not trusted, so not run: {names} (`codewhale trust show`)")])
     async with opened(settings, "exec", owner) as client:
-        return await drive(client, _ran(args, settings, out, Run(choice=choice, turn=turn, mode=mode, deny=None)), out)
+        run = Run(choice=choice, turn=turn, mode=mode, deny=None, alone=owner is None)
+        return await drive(client, _ran(args, settings, out, run), out)
 
 
 def _new(args: argparse.Namespace, settings: Settings) -> NewThread:

@@ -35,8 +35,16 @@ class ToolRun(Struct, frozen=True, kw_only=True):
     output: str
 
 
+class Left(Struct, frozen=True):
+    """A command that the turn left running in the background; `keep`: it outlives the runtime."""
+
+    command: str
+    keep: bool
+
+
 class Progress(Struct, kw_only=True):
-    """What has been seen of the turn: its items so far, what was said, and how it ended."""
+    """What has been seen of the turn: its items so far, what was said, what runs in the background, and how it ended. `alone`:
+    the runtime ends with the turn."""
 
     thread_id: str
     turn_id: str
@@ -52,6 +60,8 @@ class Progress(Struct, kw_only=True):
     waiting: dict[str, e.ApprovalRequired | e.UserInputRequired] = field(
         default_factory=dict[str, e.ApprovalRequired | e.UserInputRequired]
     )
+    background: dict[str, Left] = field(default_factory=dict[str, Left])
+    alone: bool = False
     problem: str = ""
     ended: Turn | None = None
 
@@ -94,8 +104,25 @@ def _ended_item(progress: Progress, item: Item) -> None:
         name = tool.name if tool else item.call.name if item.call else item.kind
         run = ToolRun(name=name, success=item.status == "completed", output=item.detail or "")
         progress.runs.append(run)
+        _background(progress, item.metadata or {})
     elif item.kind == "agent_message" and item.detail:
         progress.answers.append(item.detail)
+    elif (item.metadata or {}).get("source") == "background_process":
+        for name in [name for name in progress.background if name in (item.detail or "")]:
+            del progress.background[name]
+
+
+def _background(progress: Progress, told: dict[str, object]) -> None:
+    name, status = told.get("task_id"), told.get("status")
+    if isinstance(name, str) and told.get("backgrounded") is True:
+        command = told.get("command")
+        progress.background[name] = Left(str(command), told.get("keep") is True)
+    elif isinstance(name, str) and status != "running":
+        progress.background.pop(name, None)
+    gone = told.get("canceled")
+    if isinstance(gone, list):
+        for one in cast("list[object]", gone):
+            progress.background.pop(str(one), None)
 
 
 def text(progress: Progress, event: e.Event) -> list[Piece]:
@@ -184,8 +211,16 @@ def _turn_end(progress: Progress, turn: Turn) -> list[Piece]:
     if turn.status != "completed":
         reason = turn.error or "no reason was given"
         pieces.append(Piece("problem", turn.status if reason == progress.problem else f"{turn.status}: {reason}"))
+    pieces += [Piece("note", _left_line(progress, name, left)) for name, left in progress.background.items()]
     pieces.append(Piece("note", _usage_line(progress, turn.usage)))
     return pieces
+
+
+def _left_line(progress: Progress, name: str, left: Left) -> str:
+    command = _one_line(left.command)
+    if progress.alone and not left.keep:
+        return f"· stopped with this command: {name}  {command}"
+    return f"· still running: {name}  {command}  (`codewhale processes cancel {name}` ends it)"
 
 
 def _usage_line(progress: Progress, usage: Usage | None) -> str:

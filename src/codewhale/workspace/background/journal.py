@@ -39,7 +39,7 @@ def piece_of(folder: str, after: int, head_limit: int, tail_limit: int, *, whole
         shown = Captured(head=text, tail="", length=len(kept), omitted=0)
         return Piece(shown=shown, after=after + len(kept))
     head = whole_end(content[:head_limit])
-    tail, _ = _read(parts, max(end - tail_limit, after + len(head)), tail_limit)
+    tail, _ = _read(parts, max(end - tail_limit, after + len(head), _last_run(parts)), tail_limit)
     tail = tail[whole_start(tail) :]
     last = tail if whole else whole_end(tail)
     used = length - (len(tail) - len(last))
@@ -66,6 +66,16 @@ def _parts(folder: str) -> list[tuple[int, int, str]]:
         except (FileNotFoundError, ValueError):  # the supervisor let it go in this moment
             continue
     return found
+
+
+def _last_run(parts: list[tuple[int, int, str]]) -> int:
+    """Where the last stretch without a gap begins."""
+    start = parts[-1][0] if parts else 0
+    for begin, end, _ in reversed(parts):
+        if end < start:
+            break
+        start = min(start, begin)
+    return start
 
 
 def _read(parts: list[tuple[int, int, str]], start: int, size: int) -> tuple[bytes, int]:

@@ -56,7 +56,7 @@ class Link:
         if self._unsent and self._control >= 0:  # it is behind input that nobody reads
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGTERM)
-        self._order(b"k", struct.pack("=d", grace))
+        self._queue(stop_frame(grace))
 
     @property
     def unsent(self) -> int:
@@ -76,11 +76,14 @@ class Link:
         self._unsent.clear()
 
     def _order(self, kind: bytes, content: bytes) -> None:
+        self._queue(frame(kind, content))
+
+    def _queue(self, order: bytes) -> None:
         if self._control < 0:
             return
         if not self._unsent:
             self._loop.add_writer(self._control, self._send)
-        self._unsent.append(frame(kind, content))
+        self._unsent.append(order)
 
     def _send(self) -> None:
         try:
@@ -108,6 +111,11 @@ class Link:
 def frame(kind: bytes, content: bytes) -> bytes:
     """An order as the supervisor reads it."""
     return struct.pack("=cI", kind, len(content)) + content
+
+
+def stop_frame(grace: float) -> bytes:
+    """The order to end the command, with so many seconds to do it by itself."""
+    return frame(b"k", struct.pack("=d", grace))
 
 
 def end_of(folder: str) -> ProcessEnd | None:

@@ -3,6 +3,13 @@
 import os
 import shutil
 
+import msgspec
+
+from codewhale.domain.processes import Process
+from codewhale.workspace.background.adopt import same
+from codewhale.workspace.background.link import CONTROL, STOP_SECONDS, end_of, stop_frame
+
+ABOUT = "process.json"
 QUOTA = 256 * 1024 * 1024
 MOST_FOLDERS = 1000
 
@@ -34,3 +41,58 @@ def _size(path: str) -> int:
             except FileNotFoundError:
                 continue
     return total
+
+
+def put(record: Process) -> None:
+    """Lay the record beside its output, for those who look without the log."""
+    path = os.path.join(record.log_path, ABOUT)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(msgspec.json.encode(record))
+
+
+def lying(folder: str) -> list[Process]:
+    """The records of all that lie in the folder, as they began, oldest first."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    found = [record for name in names if (record := _read(os.path.join(folder, name, ABOUT))) is not None]
+    return sorted(found, key=lambda record: (record.started_at, record.id))
+
+
+def lives(record: Process) -> bool:
+    """Whether its supervisor is there."""
+    fd = _control(record)
+    if fd is None:
+        return False
+    os.close(fd)
+    return True
+
+
+def ask_to_end(record: Process) -> bool:
+    """Tell its supervisor to end it; False when that is gone."""
+    fd = _control(record)
+    if fd is None:
+        return False
+    try:
+        os.write(fd, stop_frame(STOP_SECONDS))
+    finally:
+        os.close(fd)
+    return True
+
+
+def _control(record: Process) -> int | None:
+    if end_of(record.log_path) is not None or not same(record):
+        return None
+    try:
+        return os.open(os.path.join(record.log_path, CONTROL), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _read(path: str) -> Process | None:
+    try:
+        with open(path, "rb") as file:
+            return msgspec.json.decode(file.read(), type=Process)
+    except (OSError, msgspec.MsgspecError):
+        return None
