@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from codewhale.domain.confinement import Confinement, Surface, confinement
 from codewhale.domain.errors import ToolError
-from codewhale.workspace.processes import Command, Processes, SharedCages, run_caged, start_victim
+from codewhale.workspace.caged import SharedCages, run_caged, start_victim
+from codewhale.workspace.processes import Command, Processes
 from codewhale.workspace.sandbox.cages import Cages
 from codewhale.workspace.sandbox.tiers import Offered
 

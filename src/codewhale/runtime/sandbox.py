@@ -13,7 +13,8 @@ from codewhale.config.environment import environment
 from codewhale.config.settings import Settings
 from codewhale.domain.confinement import Confinement, Policy, Surface, Tier, confinement
 from codewhale.domain.errors import NotAvailable
-from codewhale.workspace.processes import Command, Processes, run_caged, start_victim
+from codewhale.workspace.caged import run_caged, start_victim
+from codewhale.workspace.processes import Command, Processes
 from codewhale.workspace.sandbox.cages import Cages
 from codewhale.workspace.sandbox.tiers import LEFT_OVER, MUST_WORK, Offered, Proof, attack, binary_of
 from codewhale.workspace.web.dial import Dialer

@@ -9,7 +9,7 @@ import asyncio
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from codewhale.domain.confinement import Confinement, Tier
 from codewhale.domain.errors import ToolError
 from codewhale.workspace.blocking import blocking
+from codewhale.workspace.caged import SharedCages, Stay
 from codewhale.workspace.capture import Capture, Captured
 from codewhale.workspace.child import Child, Sink, Stream
 from codewhale.workspace.converse import Conversation, Heard
@@ -27,8 +28,7 @@ from codewhale.workspace.guard import GUARD, MARK
 
 if TYPE_CHECKING:
     from codewhale.workspace.sandbox.cage import Entered, Left
-    from codewhale.workspace.sandbox.cages import Cages
-    from codewhale.workspace.sandbox.tiers import Attackable, Proof, Ran
+    from codewhale.workspace.sandbox.tiers import Proof
 
 HEAD_BYTES = 22_000
 TAIL_BYTES = 8_000
@@ -83,7 +83,7 @@ class Processes:
     """Starts programs on behalf of tools; one for the whole runtime, and a confined view of it for each turn."""
 
     def __init__(
-        self, environ: Mapping[str, str], *, held: Confinement | None = None, cages: "SharedCages | None" = None
+        self, environ: Mapping[str, str], *, held: Confinement | None = None, cages: SharedCages | None = None
     ) -> None:
         """`environ` is the owner's environment; only its allow-listed part is ever passed on. `held` None: unconfined."""
         self._environ: Mapping[str, str] = child_environment(environ)
@@ -167,7 +167,7 @@ class Processes:
             await self.settle_tier()
         begun = time.monotonic()
         out, err = (Capture(command.head_bytes, command.tail_bytes) for _ in range(2))
-        stay = _Stay()
+        stay = Stay()
         child = self._start(command, Stream(out, on_output), Stream(err, on_output), stay)
         timed_out = False
         try:
@@ -202,7 +202,7 @@ class Processes:
         stderr head and tail are kept. Whoever started it must `end` it. Raises `ToolError` when it cannot be started."""
         err = Capture(command.head_bytes, command.tail_bytes)
         talking = command if command.stdin is not None else replace(command, stdin=b"")
-        return Conversation(self._start(talking, Heard(on_output), Stream(err, None), _Stay(), talk=True), err)
+        return Conversation(self._start(talking, Heard(on_output), Stream(err, None), Stay(), talk=True), err)
 
     async def program(self, command: Command, *, keep: bool = False) -> Program:
         """The command for a supervisor that will start it and look after it (`background/launch.py`), confined as all that
@@ -230,9 +230,9 @@ class Processes:
         """Start a program on our own standard streams, for a person who waits for it. `timeout` and the rest of the command
         do not count. Raises `ToolError` when it cannot be started."""
         mark = GUARD.mark()
-        stay = _Stay()
+        stay = Stay()
         entered = self._entered(command, mark)
-        stay.begin(entered, command, {**self._environ, **command.environ, MARK: mark})
+        stay.begin(entered, command.argv, {**self._environ, **command.environ, MARK: mark})
         try:
             process = subprocess.Popen(stay.argv, cwd=command.cwd, env=stay.environ, process_group=0, pass_fds=stay.fds)
         except (OSError, ValueError) as error:
@@ -244,7 +244,7 @@ class Processes:
         GUARD.started(process.pid)
         return Foreground(process, stay.tier, lambda: self._came_back(process, stay))
 
-    def _came_back(self, process: "subprocess.Popen[bytes]", stay: "_Stay") -> None:
+    def _came_back(self, process: "subprocess.Popen[bytes]", stay: Stay) -> None:
         """It has ended: look after its cage."""
         GUARD.kill_leftovers(process.pid, "")
         GUARD.ended(process)
@@ -259,10 +259,10 @@ class Processes:
         self._cages.close()
         GUARD.close()
 
-    def _start(self, command: Command, out: Sink, err: Sink, stay: "_Stay", *, talk: bool = False) -> Child:
+    def _start(self, command: Command, out: Sink, err: Sink, stay: Stay, *, talk: bool = False) -> Child:
         mark = GUARD.mark()
         entered = self._entered(command, mark)
-        stay.begin(entered, command, {**self._environ, **command.environ, MARK: mark})
+        stay.begin(entered, command.argv, {**self._environ, **command.environ, MARK: mark})
         try:
             process = subprocess.Popen(
                 stay.argv,
@@ -318,96 +318,6 @@ class Processes:
             raise setup_failed(f"{result.confined_by}: {words[-1][:300] if words else 'no reason given'}.")
         text = f"{result.stderr.text}\n{result.stdout.text}" if result.exit_code else ""
         return replace(result, denied=denial(text, self._held, result.confined_by), changed=left.changed)
-
-
-class _Stay:
-    """What is started for one command, and what is to be done when it is over."""
-
-    def __init__(self) -> None:
-        self.tier: Tier = "none"
-        self.argv: Sequence[str] = ()
-        self.environ: Mapping[str, str] = {}
-        self.fds: tuple[int, ...] = ()
-        self.left: Left | None = None
-        self._entered: Entered | None = None
-
-    def begin(self, entered: "Entered | None", command: Command, environ: Mapping[str, str]) -> None:
-        self._entered = entered
-        self.argv, self.environ = (command.argv, environ) if entered is None else (entered.argv, entered.environ)
-        if entered is not None:
-            self.tier = entered.tier
-            self.fds = entered.fds
-
-    def end(self) -> None:
-        """Its last process is gone."""
-        if self._entered is not None:
-            self.left = self._entered.leave()
-            self._entered = None
-
-
-class SharedCages:
-    """The sandbox that all views of one `Processes` share, made when the first command needs it."""
-
-    def __init__(self, make: "Callable[[], Cages] | None" = None) -> None:
-        """`make` gives another sandbox than this machine's."""
-        self._make = make or _cages_here
-        self._cages: Cages | None = None
-
-    @property
-    def made(self) -> bool:
-        """Whether any command needed it yet."""
-        return self._cages is not None
-
-    def get(self) -> "Cages":
-        if self._cages is None:
-            self._cages = self._make()
-        return self._cages
-
-    def close(self) -> None:
-        if self._cages is not None:
-            self._cages.close()
-            self._cages = None
-
-
-def _cages_here() -> "Cages":
-    from codewhale.workspace.sandbox.cages import Cages  # noqa: PLC0415 - start-up: most starts run no command
-
-    return Cages(run_caged, start_victim)
-
-
-def run_caged(entered: "Entered", seconds: float) -> "Ran":
-    """Run a probe to its end, blocking; for the proof of a tier."""
-    from codewhale.workspace.sandbox.tiers import Ran  # noqa: PLC0415 - as above
-
-    with subprocess.Popen(
-        entered.argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=entered.cwd,
-        env=entered.environ,
-        start_new_session=True,
-        pass_fds=entered.fds,
-    ) as process:
-        try:
-            out, err = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise OSError("the probes did not end in time") from None
-    return Ran(code=process.returncode, stdout=out, stderr=err)
-
-
-def start_victim(argv: tuple[str, ...], environ: Mapping[str, str]) -> "Attackable":
-    """A process that waits for its end and may be attacked; for the proof of a tier."""
-    from codewhale.workspace.sandbox.tiers import Attackable  # noqa: PLC0415 - as above
-
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, env=environ, cwd="/", start_new_session=True)
-
-    def end() -> None:
-        process.kill()
-        process.communicate()
-
-    return Attackable(pid=process.pid, end=end)
 
 
 def start_apart(argv: tuple[str, ...], environ: Mapping[str, str], fds: tuple[int, ...]) -> "subprocess.Popen[bytes]":
