@@ -33,6 +33,7 @@ from codewhale.testing.clocks import ManualClock, SequentialIds
 from codewhale.testing.scripted_provider import ScriptedProvider
 from codewhale.testing.waiters import ManualWaiter
 from codewhale.workspace.processes import Processes
+from codewhale.workspace.web.web import NOWHERE, Web
 
 BOUND = 5.0
 """Seconds that a test waits for anything before it fails."""
@@ -88,12 +89,13 @@ SameLog = Callable[[Scene, str, str], None]
 
 class Extras(Struct, frozen=True, kw_only=True):
     """What stands around the turns: language servers, snapshots (their folder and limits), hooks, a folder for background
-    processes. None of it by default."""
+    processes, the web. None of it by default."""
 
     lsp: LspSettings = LspSettings(enabled=False)
     snapshots: tuple[str, SnapshotLimits] | None = None
     hooks: HookSettings = HookSettings()
     processes_dir: str | None = None
+    web: Web = NOWHERE
 
 
 def _trusted(workspace: str, path: str, content: bytes) -> bool:
@@ -137,6 +139,7 @@ async def scene(
                     hooks=points,
                     undo=undo,
                     diagnostics=diagnostics,
+                    web=more.web,
                 ),
                 group,
             )
