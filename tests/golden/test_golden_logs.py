@@ -311,3 +311,18 @@ async def test_compaction(stage: Stage, same_log: SameLog) -> None:
         await scene.turn(thread.id, started.turn.id)
         await scene.say(thread.id, "and now?")
         same_log(scene, thread.id, "compaction")
+
+
+async def test_a_tool_is_found_brought_in_and_called(stage: Stage, same_log: SameLog) -> None:
+    script = """
+    [[reply]]
+    calls = [{id = "call_1", tool = "tool_search", arguments = {query = "tree of directories", limit = 1}}]
+    [[reply]]
+    calls = [{id = "call_2", tool = "project_map", arguments = {}}]
+    [[reply]]
+    text = "Two files."
+    """
+    async with stage(script) as scene:
+        thread = await scene.thread()
+        await scene.say(thread.id, "what is there?")
+        same_log(scene, thread.id, "tool_search")
