@@ -21,7 +21,7 @@ from codewhale.surfaces.cli.commands import COMMANDS, GLOBAL_OPTIONS
 from codewhale.surfaces.cli.parser import command_parser
 from codewhale.surfaces.http.openapi import answers_of
 from codewhale.surfaces.http.routes import ENDPOINTS
-from codewhale.tools.registry import find, offered
+from codewhale.tools.registry import ENTRIES, barred, find, offered
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs/reference"
@@ -83,11 +83,23 @@ def tools() -> str:
             for name, value in properties.items()
         ]
         facts = (
-            f"Effects: {', '.join(sorted(rules.effects)) or 'none'}. Where no rule says otherwise: **{rules.default}**."
+            f"Effects: {', '.join(sorted(rules.effects)) or 'none'}. Where no rule says otherwise: **{rules.default}**. "
+            f"{_place(tool.name)}"
         )
         table = _table(("argument", "type", "meaning"), rows) if rows else "No arguments.\n"
         sections.append(f"## `{tool.name}`\n\n{tool.description.strip()}\n\n{facts}\n\n{table}")
     return "# Tools\n\nWhat the model can do. An argument with `?` may be left out.\n\n" + "\n".join(sections)
+
+
+def _place(name: str) -> str:
+    """Whether the first request carries the tool, in which mode it is missing, and what it needs."""
+    entry = ENTRIES[name]
+    facts = ["In the first request." if entry.essential else "Found with `tool_search`."]
+    if barred(name, "plan", allow_shell=True) is not None:
+        facts.append("Not in plan mode.")
+    if entry.needs:
+        facts.append(f"Needs {' or '.join(f'`{program}`' for program in entry.needs)}.")
+    return " ".join(facts)
 
 
 def settings() -> str:
