@@ -12,7 +12,20 @@ MOST_FOLDERS = 8
 NULL = "/dev/null"
 
 _SECRET_NAMES = (
-    *(".env", ".env.*", "*.pem", "*.key", "*.p12", "*.pfx", "*.kdbx", "*.keystore", "*.jks", "id_rsa*", "id_dsa*"),
+    *(
+        ".env",
+        ".env.*",
+        ".envrc",
+        "*.pem",
+        "*.key",
+        "*.p12",
+        "*.pfx",
+        "*.kdbx",
+        "*.keystore",
+        "*.jks",
+        "id_rsa*",
+        "id_dsa*",
+    ),
     *("id_ecdsa*", "id_ed25519*", ".netrc", "_netrc", ".npmrc", ".pypirc", ".pgpass", ".my.cnf", ".git-credentials"),
     *("credentials", "credentials.*", ".htpasswd", "auth_token", "*.token", "secrets", "secrets.*", ".vault-token"),
 )

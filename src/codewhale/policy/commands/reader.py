@@ -257,7 +257,7 @@ class Reader:
         for index, char in enumerate(value):
             if char == "~" and (index == 0 or not _TILDE_AFTER.match(value[index - 1])):
                 raise Refused("path", "`~` stands for a home directory")
-        if first and value.startswith("="):
+        if first and value.startswith("=") and value not in ("=", "=="):
             raise Refused("parser", "a word that begins with `=`")
         if "!" in value and not (first and value == "!"):
             raise Refused("parser", "`!` inside a word")

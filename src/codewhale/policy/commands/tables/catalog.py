@@ -36,6 +36,7 @@ _FAMILIES: dict[str, str] = {
         "docker podman kubectl terraform aws gcloud gh systemctl at batch crontab psql mysql".split(), "control"
     ),
     "cd": "path",
+    "echo": "text",
     "find": "find",
     "git": "git",
     "sed": "sed",

@@ -57,6 +57,9 @@ def _plain_refs(options: Options, paths: Paths) -> None:
 
 def _history(options: Options, paths: Paths) -> None:
     _layouts(options, paths)
+    for name, value in options.given:
+        if name == "L" and value:
+            paths.readable(value.rpartition(":")[2])
     _plain_refs(options, paths)
 
 
@@ -71,7 +74,7 @@ def _log() -> Grammar:
         "git",
         "pusRwbaiEFPgzmctrMC",
         long=f"{_DIFF_LONG} {_LOG_LONG}",
-        value=f"{_DIFF_VALUE} {_LOG_VALUE} format:text date:text",
+        value=f"{_DIFF_VALUE} {_LOG_VALUE} format:text date:text L:text",
         maybe=f"{_DIFF_MAYBE} {_LOG_MAYBE} pretty:text",
         operands="text*",
         digits=True,
@@ -106,6 +109,8 @@ def _words(*allowed: str) -> Check:
 
 
 def _matches(part: str, arg: str) -> bool:
+    if part.endswith("NUM") and re.fullmatch(part.replace("NUM", r"\d{1,6}"), arg):
+        return True
     return part == arg or (part == "NAME" and re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./@{}^~-]*", arg) is not None)
 
 
@@ -131,7 +136,7 @@ SUBCOMMANDS: dict[str, Grammar | Check] = {
     ),
     "whatchanged": _log(),
     "rev-list": _git("", f"{_LOG_LONG} count objects", value=_LOG_VALUE, operands="text text*"),
-    "reflog": _words("", "show", "show NAME"),
+    "reflog": _words("", "show", "show NAME", "-NUM", "-n NUM", "show -NUM", "show -n NUM"),
     "rev-parse": _git(
         "q",
         "verify quiet show-toplevel git-dir git-common-dir absolute-git-dir is-inside-work-tree is-inside-git-dir "

@@ -91,6 +91,10 @@ def _delimited(text: str, at: int, delimiter: str, *, pattern: bool) -> int:
     raise Refused("sed", "a part of the script does not end")
 
 
+_ESCAPES = re.compile(r"(?<!\\)(?:\\\\)*\\(?:x|o[0-7]|d[0-9]|c|a|f|v)")
+"""Of a script: what writes a control character that does not show in it."""
+
+
 def _check(options: Options, paths: Paths) -> None:
     scripts = [value for name, value in options.given if name in ("e", "expression")]
     operands = list(options.operands)
@@ -100,6 +104,8 @@ def _check(options: Options, paths: Paths) -> None:
         raise Refused("sed", "there is no script")
     for script in scripts:
         check_script(script or "")
+        if _ESCAPES.search(script or ""):
+            raise Refused("ansi", "its escapes may print control characters to the terminal")
     for path in operands:
         paths.readable(path)
 

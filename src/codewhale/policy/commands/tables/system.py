@@ -14,7 +14,8 @@ _NUMBER_COMPARISONS = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
 _FILE_COMPARISONS = frozenset({"-nt", "-ot", "-ef"})
 _INTEGER = re.compile(r"-?\d{1,18}")
 _JQ_WORDS = re.compile(
-    r"\b(env|import|include|input_line_number|modulemeta|def|repeat|infinite|get_search_list|debug|stderr|halt_error)\b|\$ENV|\$__"
+    r"\b(env|import|include|input_line_number|modulemeta|def|repeat|infinite|get_search_list|debug|stderr|halt_error|until|while"
+    r"|implode)\b|\$ENV|\$__|\brecurse\s*\(|\brange\s*\([^)]*(?:\d{7}|\de)|\*\s*(?:\d{6}|\de)|\\u00(?:[01189]|7[fF])"
 )
 
 
@@ -50,6 +51,8 @@ def _date(options: Options, paths: Paths) -> None:
     del paths
     if any(not word.startswith("+") for word in options.operands):
         raise Refused("date", "an operand that is no format sets the clock")
+    if any(re.search(r"\d{4}", word) for word in options.operands):
+        raise Refused("date", "its format takes a width that is not plain")
 
 
 def _command(args: Sequence[str], paths: Paths) -> None:
@@ -78,7 +81,7 @@ def _jq(args: Sequence[str], paths: Paths) -> None:
     if program is None:
         raise Refused("jq", "there is no filter")
     if _JQ_WORDS.search(program):
-        raise Refused("jq", "its filter uses the environment, modules, or what may never end")
+        raise Refused("jq", "its filter uses the environment, modules, control characters, or what may never end")
 
 
 def _jq_option(word: str, rest: list[str], paths: Paths) -> None:

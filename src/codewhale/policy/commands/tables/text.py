@@ -2,8 +2,9 @@
 
 import os
 import re
+from collections.abc import Sequence
 
-from codewhale.policy.commands.grammar import Grammar, Options, grammar
+from codewhale.policy.commands.grammar import Check, Grammar, Options, grammar
 from codewhale.policy.commands.paths import Paths
 from codewhale.policy.commands.verdict import Refused
 
@@ -12,9 +13,10 @@ _FORMAT_ESCAPE = re.compile(r"\\(?![nt\\\"'%])")
 _LINES = "n:num c:num lines:num bytes:num"
 
 
-def _echo(options: Options, paths: Paths) -> None:
+def _echo(args: Sequence[str], paths: Paths) -> None:
+    """`echo` takes every word for text that is not one of its own options, also one that begins with a dash."""
     del paths
-    if any(_ESCAPE.search(word) for word in options.operands):
+    if any(_ESCAPE.search(word) for word in args):
         raise Refused("ansi", "its escapes may print control characters to the terminal")
 
 
@@ -25,6 +27,12 @@ def _printf(options: Options, paths: Paths) -> None:
         raise Refused("ansi", "its escapes may print control characters to the terminal")
     if re.search(r"%[^%]*[*(]", layout) or re.search(r"%[-+ #0]*\d{5}", layout):
         raise Refused("operands", "its format takes widths or dates that are not plain")
+
+
+def _tr(options: Options, paths: Paths) -> None:
+    del paths
+    if any(_ESCAPE.search(word) for word in options.operands[1:]):
+        raise Refused("ansi", "its escapes may print control characters to the terminal")
 
 
 def _seq(options: Options, paths: Paths) -> None:
@@ -38,7 +46,7 @@ def _diff(options: Options, paths: Paths) -> None:
         raise Refused("text", "comparing folders follows the links in them")
 
 
-COMMANDS: dict[str, Grammar] = {
+COMMANDS: dict[str, Grammar | Check] = {
     "cat": grammar(
         "text",
         "AbeEnstTuv",
@@ -92,7 +100,9 @@ COMMANDS: dict[str, Grammar] = {
         operands="path?",
         permutes=False,
     ),
-    "tr": grammar("text", "cCdst", long="complement delete squeeze-repeats truncate-set1", operands="text text?"),
+    "tr": grammar(
+        "text", "cCdst", long="complement delete squeeze-repeats truncate-set1", operands="text text?", also=_tr
+    ),
     "od": grammar(
         "text",
         "abcdfiloxsv",
@@ -110,7 +120,7 @@ COMMANDS: dict[str, Grammar] = {
     "base32": grammar("text", "di", long="decode ignore-garbage", value="w:num wrap:num", operands="path?"),
     "tsort": grammar("text", operands="path?"),
     "numfmt": grammar("text", value="to:word from:word suffix:word field:word padding:num", operands="num*"),
-    "echo": grammar("text", "neE", operands="text*", also=_echo),
+    "echo": _echo,
     "printf": grammar("text", operands="text text*", also=_printf),
     "seq": grammar(
         "text", "w", long="equal-width", value="s:text f:word separator:text", operands="num num? num?", also=_seq
