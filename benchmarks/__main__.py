@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import api, command_line, log, server
+from benchmarks import api, command_line, log, prompt, server
 from benchmarks.measure import HERE, Place, Row, noise, place
 
 BENCHMARKS: dict[str, Callable[[Place], Iterator[Row]]] = {
@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[Place], Iterator[Row]]] = {
     "replay": api.replay,
     "subscribers": api.subscribers,
     "first-event": api.first_event,
+    "prompt": prompt.first_request,
 }
 
 
