@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -149,8 +150,9 @@ async def test_a_failure_at_any_stage_runs_nothing(room: Room, inject: Callable[
 
 
 async def test_where_nothing_confines_nothing_runs(tmp_path: Path) -> None:
+    ws = os.path.realpath(tmp_path)  # noqa: ASYNC240 - a test's own folder
     cages = Cages(run_caged, start_victim, binaries=(str(tmp_path / "none"),), tiers=("bubblewrap",))
-    held = Confinement(policy="workspace-write", writable=(str(tmp_path.resolve()),))
+    held = Confinement(policy="workspace-write", writable=(ws,))
     processes = Processes(ENVIRON, cages=SharedCages(lambda: cages))
     command = Command(argv=("/bin/touch", str(tmp_path / "canary")), cwd=str(tmp_path))
     with pytest.raises(ToolError, match="Install bubblewrap"):
@@ -177,11 +179,8 @@ async def test_the_folder_of_a_call_never_widens_what_may_be_written(room: Room)
     outside.mkdir()
     processes = room.processes.confined(room.held)
     command = Command(argv=("/bin/sh", "-c", f"echo x >{outside}/file; echo x >file"), cwd=str(outside), timeout=30)
-    try:
-        result = await processes.run(command)
-        assert result.exit_code != 0
-    except ToolError as error:
-        assert error.category == "sandbox_setup_failed"  # that folder is not even there inside
+    with suppress(ToolError):  # where that folder is not even there inside
+        assert (await processes.run(command)).exit_code != 0
     assert os.listdir(outside) == []
 
 

@@ -1,18 +1,26 @@
 """Workspaces with and without a repository."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+Repository = Callable[[Path], Path]
 
-def repository(folder: Path) -> Path:
-    """As much of a repository as git needs to see one."""
+
+def _repository(folder: Path) -> Path:
     git = folder / ".git"
     for name in ("objects", "refs", "hooks"):
         (git / name).mkdir(parents=True)
     (git / "HEAD").write_text("ref: refs/heads/main\n")
     (git / "config").write_text("[core]\n\tbare = false\n")
     return git
+
+
+@pytest.fixture
+def repository() -> Repository:
+    """Makes as much of a repository in a folder as git needs to see one."""
+    return _repository
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What the cages say to their mechanisms: argument lists, profiles, lists of what may be read; and what refusals look like."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,12 @@ from codewhale.workspace.sandbox import bubblewrap, integrity, landlock, seatbel
 from codewhale.workspace.sandbox.denied import denial
 from codewhale.workspace.sandbox.ground import Place
 
-from .conftest import repository
-
 FITTINGS = bubblewrap.Fittings(
     bwrap="/usr/bin/bwrap", tmp="/run-dir/tmp", empty="/run-dir/empty", ready="/run-dir/ready", seccomp_fd=9
 )
 PLACES = (Place("/home/me/.ssh", "hide"), Place("/w", "write"), Place("/w/.vscode", "read"))
+
+Repository = Callable[[Path], Path]
 
 
 def test_the_words_of_bubblewrap() -> None:
@@ -79,7 +80,7 @@ def test_around_a_hidden_place_everything_else_is_named(tmp_path: Path) -> None:
 def test_the_reduced_cage_refuses_to_hide_in_what_may_be_written() -> None:
     places = (Place("/w", "write"), Place("/w/key", "hide"))
     with pytest.raises(ToolError, match="cannot hide /w/key"):
-        landlock.orders(("ls",), {}, places, tmp="/t", seccomp=b"", ready="/r", network=False)
+        landlock.orders(("ls",), {}, places, landlock.Stage(tmp="/t", seccomp=b"", ready="/r", network=False))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_refusals_are_read_off_the_complaint(line: str, tier: Tier, *, seen: boo
     assert (told is not None and line in told) == seen
 
 
-def test_what_was_planted_is_found_at_the_top_and_one_level_below(ws: Path) -> None:
+def test_what_was_planted_is_found_at_the_top_and_one_level_below(ws: Path, repository: Repository) -> None:
     (ws / "src").mkdir()
     before = integrity.look([str(ws)])
     repository(ws / "src")
@@ -111,7 +112,7 @@ def test_what_was_planted_is_found_at_the_top_and_one_level_below(ws: Path) -> N
     }
 
 
-def test_nothing_changed_is_nothing_told(ws: Path) -> None:
+def test_nothing_changed_is_nothing_told(ws: Path, repository: Repository) -> None:
     git = repository(ws)
     before = integrity.look([str(ws)])
     (git / "index").write_text("staged")

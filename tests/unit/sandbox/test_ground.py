@@ -1,6 +1,7 @@
 """A confinement looked up on the disk: what is mounted how, and what refuses the whole command by name."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from codewhale.domain.confinement import Confinement, Surface, confinement
 from codewhale.domain.errors import ToolError
 from codewhale.workspace.sandbox.ground import MAX_PLACES, survey
 
-from .conftest import repository
+Repository = Callable[[Path], Path]
 
 
 def held(ws: Path, *, home: Path | None = None, surface: Surface | None = None) -> Confinement:
@@ -29,7 +30,7 @@ def test_an_empty_workspace_is_writable_and_all_protected_names_are_missing(ws: 
     }
 
 
-def test_a_repository_can_be_committed_to_but_not_made_to_run_things(ws: Path) -> None:
+def test_a_repository_can_be_committed_to_but_not_made_to_run_things(ws: Path, repository: Repository) -> None:
     git = repository(ws)
     (git / "modules").mkdir()
     (git / "worktrees").mkdir()
@@ -43,19 +44,19 @@ def test_a_repository_can_be_committed_to_but_not_made_to_run_things(ws: Path) -
     }
 
 
-def test_missing_hooks_are_kept_from_existing(ws: Path) -> None:
+def test_missing_hooks_are_kept_from_existing(ws: Path, repository: Repository) -> None:
     (repository(ws) / "hooks").rmdir()
     assert str(ws / ".git" / "hooks") in survey(held(ws)).missing
 
 
-def test_hooks_that_the_configuration_has_elsewhere_are_protected(ws: Path) -> None:
+def test_hooks_that_the_configuration_has_elsewhere_are_protected(ws: Path, repository: Repository) -> None:
     (repository(ws) / "config").write_text("[core]\n\thooksPath = .husky/_\n")
     (ws / ".husky" / "_").mkdir(parents=True)
     assert access(ws)[".husky/_"] == "read"
 
 
 @pytest.mark.parametrize("odd", ["no config", "commondir", "work tree settings"])
-def test_an_odd_repository_is_read_only_as_a_whole(ws: Path, odd: str) -> None:
+def test_an_odd_repository_is_read_only_as_a_whole(ws: Path, odd: str, repository: Repository) -> None:
     git = repository(ws)
     if odd == "no config":
         (git / "config").unlink()
@@ -66,7 +67,7 @@ def test_an_odd_repository_is_read_only_as_a_whole(ws: Path, odd: str) -> None:
     assert access(ws) == {".": "write", ".git": "read"}
 
 
-def linked(ws: Path, *, back: str) -> Path:
+def linked(ws: Path, repository: Repository, *, back: str) -> Path:
     """A work tree `ws` of a repository beside it, whose word on where the work tree is is `back`."""
     main = ws.parent / "main"
     own = repository(main) / "worktrees" / "ws"
@@ -77,16 +78,16 @@ def linked(ws: Path, *, back: str) -> Path:
     return main
 
 
-def test_a_linked_work_tree_counts_when_its_repository_points_back(ws: Path) -> None:
-    main = linked(ws, back=str(ws / ".git"))
+def test_a_linked_work_tree_counts_when_its_repository_points_back(ws: Path, repository: Repository) -> None:
+    main = linked(ws, repository, back=str(ws / ".git"))
     found = {place.path: place.access for place in survey(held(ws)).places}
     assert found[str(ws / ".git")] == "read"
     assert found[str(main / ".git")] == found[str(main / ".git/worktrees/ws")] == "write"
     assert found[str(main / ".git/hooks")] == found[str(main / ".git/worktrees/ws/commondir")] == "read"
 
 
-def test_a_hostile_checkout_cannot_make_another_repository_writable(ws: Path) -> None:
-    main = linked(ws, back=str(ws.parent / "its-own" / ".git"))
+def test_a_hostile_checkout_cannot_make_another_repository_writable(ws: Path, repository: Repository) -> None:
+    main = linked(ws, repository, back=str(ws.parent / "its-own" / ".git"))
     assert not [place for place in survey(held(ws)).places if str(main) in place.path]
 
 
@@ -131,7 +132,7 @@ def test_secrets_at_home_are_hidden_where_they_exist(ws: Path) -> None:
     assert str(home / ".aws") not in found
 
 
-def test_what_is_beneath_comes_after_what_is_above(ws: Path) -> None:
+def test_what_is_beneath_comes_after_what_is_above(ws: Path, repository: Repository) -> None:
     home = ws / "home"
     (home / ".ssh").mkdir(parents=True)
     repository(ws)

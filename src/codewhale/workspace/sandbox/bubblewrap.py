@@ -50,7 +50,7 @@ def wrapped(
 ) -> tuple[str, ...]:
     """The command line that runs `argv` in the cage."""
     words = [fittings.bwrap, *_NAMESPACES, *(() if network == "host" else ("--unshare-net",)), *_LIFE]
-    words += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--bind", fittings.tmp, "/tmp"]
+    words += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--bind", fittings.tmp, "/tmp"]  # noqa: S108 - the cage's own
     words += ["--ro-bind", "/proc/sys", "/proc/sys"] if fittings.root else []  # others cannot write there anyway
     for place in _ordered(places, masks):
         words += _mount(place, fittings.empty)

@@ -156,15 +156,13 @@ def _landlock(
             "The reduced sandbox cannot grant the network through the proxy; it has no network of its own."
         )
     host = stay.held.network == "host"
-    written = landlock.orders(
-        stay.wanted.argv,
-        stay.environ,
-        stay.ground.places,
+    stage = landlock.Stage(
         tmp=scratch.tmp,
         seccomp=_filter("all" if host else "none", namespaces=False),
         ready=stay.ready,
         network=host,
     )
+    written = landlock.orders(stay.wanted.argv, stay.environ, stay.ground.places, stage)
     fds.append(_memory(written))
     python = os.path.realpath(sys.executable)
     return (python, "-I", "-S", "-c", SPAWNER, str(fds[0])), {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}

@@ -32,16 +32,16 @@ class Orders(Struct, frozen=True, kw_only=True):
     network: bool
 
 
-def orders(
-    argv: Sequence[str],
-    environ: Mapping[str, str],
-    places: Sequence[Place],
-    *,
-    tmp: str,
-    seccomp: bytes,
-    ready: str,
-    network: bool,
-) -> bytes:
+class Stage(Struct, frozen=True, kw_only=True):
+    """What a cage brings besides the places: the temporary folder, the filter, the file that says it is complete."""
+
+    tmp: str
+    seccomp: bytes
+    ready: str
+    network: bool
+
+
+def orders(argv: Sequence[str], environ: Mapping[str, str], places: Sequence[Place], stage: Stage) -> bytes:
     """The document for one command."""
     hidden = [place.path for place in places if place.access == "hide"]
     written = [place.path for place in places if place.access == "write"]
@@ -56,11 +56,11 @@ def orders(
             argv=tuple(argv),
             environ=dict(environ),
             read=(*around(hidden), *read, *written),
-            write=(*written, tmp),
+            write=(*written, stage.tmp),
             devices=tuple(f"/dev/{name}" for name in DEVICES),
-            seccomp=seccomp,
-            ready=ready,
-            network=network,
+            seccomp=stage.seccomp,
+            ready=stage.ready,
+            network=stage.network,
         )
     )
     return marshal.dumps(given)  # what costs the spawner least to read; it comes from here alone

@@ -13,10 +13,12 @@ import select
 import signal
 import struct
 import sys
+from contextlib import suppress
+from typing import Any, NoReturn
 
 FAILED = 125
 SWEEPS = 200
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 36, 38
+PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 22, 36, 38
 PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 47, 4
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 CAPSET = {"x86_64": 126, "aarch64": 91}
@@ -29,7 +31,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 def main() -> None:
     """Start the sub-reaper, wait for its word on how the command ended, and end the same way."""
     with os.fdopen(int(sys.argv[1]), "rb") as file:
-        orders = marshal.load(file)
+        orders = marshal.load(file)  # noqa: S302 - written by our owner alone, into memory that nobody else has
     alive_end, alive = os.pipe()
     word, word_end = os.pipe()
     if os.fork() == 0:
@@ -49,7 +51,7 @@ def main() -> None:
     os._exit(code)
 
 
-def reaper(orders: dict, alive_end: int, word_end: int) -> None:
+def reaper(orders: dict[str, Any], alive_end: int, word_end: int) -> NoReturn:
     """Run the command; when it or the outer process is gone kill all that is left, then say how it ended."""
     os.setsid()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -66,10 +68,8 @@ def reaper(orders: dict, alive_end: int, word_end: int) -> None:
         os.kill(command, signal.SIGKILL)
     _, status = os.waitpid(command, 0)
     sweep()
-    try:
+    with suppress(BrokenPipeError):
         os.write(word_end, str(os.waitstatus_to_exitcode(status)).encode())
-    except BrokenPipeError:
-        pass
     os._exit(0)
 
 
@@ -88,7 +88,7 @@ def sweep() -> None:
                 continue
 
 
-def become(orders: dict) -> None:
+def become(orders: dict[str, Any]) -> NoReturn:
     """Confine ourselves, look at ourselves, say that the cage is complete, and become the command."""
     try:
         ready = os.open(orders["ready"], os.O_WRONLY | os.O_CLOEXEC)
@@ -100,20 +100,20 @@ def become(orders: dict) -> None:
         seccomp(orders["seccomp"])
         check()
         os.ftruncate(ready, 0)
-    except BaseException as problem:  # not one of ours may go on to the command
+    except (OSError, ValueError, KeyError) as problem:
         os.write(2, f"the sandbox is not complete: {problem}\n".encode())
         os._exit(FAILED)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     argv = orders["argv"]
     try:
-        os.execvpe(argv[0], argv, orders["environ"])
+        os.execvpe(argv[0], argv, orders["environ"])  # noqa: S606 - it becomes what it was asked to run
     except OSError as problem:
         os.write(2, f"{argv[0]}: {problem.strerror}\n".encode())
         os._exit(127 if isinstance(problem, FileNotFoundError) else 126)
 
 
-def restrict(orders: dict) -> None:
+def restrict(orders: dict[str, Any]) -> None:
     """Landlock: only the folders of the orders, no TCP, no signal and no abstract socket out of this domain."""
     abi = libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), 1)
     if abi < OLDEST_ABI:

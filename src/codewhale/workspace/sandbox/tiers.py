@@ -153,7 +153,7 @@ def _attacked(
 ) -> dict[str, bool | None]:
     python = os.path.realpath(sys.executable)
     wanted = Wanted(
-        argv=(python, "-I", "-S", PROBES, msgspec.json.encode(trial.facts).decode(), *names),
+        argv=(python, "-I", "-S", "-c", PROBES, msgspec.json.encode(trial.facts).decode(), *names),
         cwd=trial.held.writable[0],
         environ={"PATH": "/usr/bin:/bin"},
         mark={},

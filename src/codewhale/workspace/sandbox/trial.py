@@ -16,7 +16,10 @@ from msgspec import Struct
 
 from codewhale.domain.confinement import PROTECTED_FILES, PROTECTED_FOLDERS, Confinement
 
-PROBES = os.path.join(os.path.dirname(__file__), "probes.py")
+_SOURCE = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+PROBES = (
+    f"import sys; sys.path[:0] = [{_SOURCE!r}]; from codewhale.workspace.sandbox.attacks.probes import main; main()"
+)
 _IPC_CREATE, _IPC_REMOVE = 0o1000, 0
 _GIT_CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n"
 
