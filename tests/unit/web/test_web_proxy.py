@@ -186,3 +186,26 @@ async def test_a_host_that_does_not_answer_is_no_fault_of_the_policy() -> None:
     got = await answer(dialer_to_peer("peer.test"), b"CONNECT nowhere.test:443 HTTP/1.1\r\nHost: x\r\n\r\n")
     assert got.startswith(b"HTTP/1.1 502 ")
     assert b"could not be resolved" in got
+
+
+async def test_a_failure_of_the_owner_comes_out_as_it_is() -> None:
+    async def fail() -> None:
+        async with open_proxy(dialer_to_peer()) as proxy:
+            reader, writer = await asyncio.open_unix_connection(proxy.socket_path)
+            writer.write_eof()
+            assert await reader.read() == b""
+            writer.close()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await fail()
+
+
+async def test_no_more_than_64_connections_are_served_at_once() -> None:
+    async with asyncio.timeout(10), open_proxy(dialer_to_peer()) as proxy:
+        kept = [await asyncio.open_unix_connection(proxy.socket_path) for _ in range(64)]
+        reader, writer = await asyncio.open_unix_connection(proxy.socket_path)
+        assert await reader.read() == b""
+        for one in (writer, *(streams[1] for streams in kept)):
+            one.close()
+            await one.wait_closed()

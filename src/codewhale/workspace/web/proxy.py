@@ -29,26 +29,27 @@ class Proxy:
         self._dialer = dialer
         self._group = group
         self._open: set[asyncio.Task[None]] = set()
+        self._over = False
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A client has connected."""
-        if len(self._open) >= MAX_CONNECTIONS:
+        if self._over or len(self._open) >= MAX_CONNECTIONS:
             writer.transport.abort()
             return
         task = self._group.create_task(self._serve(reader, writer))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
+        task.add_done_callback(lambda _: writer.transport.abort())  # a task that is cancelled at once never runs
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await relay(self._dialer, Asked(by="sandbox"), reader, writer)
         except* (OSError, TimeoutError, h11.ProtocolError):
-            pass  # one of the two ends went away or fell silent: the other is closed below
-        finally:
-            writer.transport.abort()
+            pass  # one of the two ends went away, fell silent or spoke nonsense: the other is closed too
 
     def hang_up(self) -> None:
-        """Drop every connection."""
+        """Drop every connection, and take no more."""
+        self._over = True
         for task in self._open:
             task.cancel()
 
@@ -68,6 +69,10 @@ async def open_proxy(dialer: Dialer) -> AsyncGenerator[Proxy, None]:
             finally:
                 server.close()
                 proxy.hang_up()
+    except BaseExceptionGroup as failures:
+        if len(failures.exceptions) == 1:  # the owner's own failure, as it was raised
+            raise failures.exceptions[0] from None
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
