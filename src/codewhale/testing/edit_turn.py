@@ -63,8 +63,10 @@ async def turn(
     view: View = lambda processes, _: processes,
 ) -> AsyncGenerator[Turn]:
     """A turn in `root`, without a sandbox unless `view` gives one; its servers are gone afterwards."""
-    servers = LanguageServers(settings, Processes(environ), allowed=lambda _: trusted, view=view)
+    processes = Processes(environ)
+    servers = LanguageServers(settings, processes, allowed=lambda _: trusted, view=view)
     async with AsyncExitStack() as leaving:
+        leaving.callback(processes.close)
         leaving.push_async_callback(servers.close)
         await leaving.enter_async_context(asyncio.timeout(BOUND))
         group = await leaving.enter_async_context(asyncio.TaskGroup())

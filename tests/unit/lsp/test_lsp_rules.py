@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from codewhale.domain.language_servers import EXTENSIONS, LspSettings, OwnServer
 from codewhale.workspace.lsp.catalog import KNOWN, Program, for_file, language_id, program_of, servers_of
-from codewhale.workspace.lsp.documents import Document
+from codewhale.workspace.lsp.documents import Document, same_uri, uri_of
 from codewhale.workspace.lsp.findings import Finding, Shown, brought, element, findings, gone
 from codewhale.workspace.lsp.frames import BadFrame, Frames, framed
 from codewhale.workspace.lsp.wire import Diagnostic, Position, Range
@@ -77,6 +78,14 @@ def test_an_answer_without_a_version_that_may_be_about_either_of_two_texts_is_as
     assert (it.version, it.text, it.answer) == (3, "two\n", None)
     assert it.fence_passed(3) is False
     assert (it.published(None, B), it.answer) == (False, B)
+
+
+@given(path=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
+def test_a_path_and_its_uri(path: str) -> None:
+    absolute = f"/{path.strip('/')}"
+    assert uri_of(absolute) == f"file://{quote(absolute)}"
+    assert same_uri(uri_of(absolute), f"file://{quote(absolute, safe='/:@!$&()*+,;=')}")
+    assert not same_uri(uri_of(absolute), uri_of(f"{absolute}x"))
 
 
 def at(line: int, message: str, severity: int = 1) -> Finding:

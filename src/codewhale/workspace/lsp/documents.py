@@ -4,7 +4,8 @@ The rule: an answer that names a version counts when the version is the present 
 server has meanwhile answered a question asked after the change, and no earlier version is still without its answer.
 """
 
-from pathlib import Path
+import os
+import re
 
 from msgspec import Struct
 
@@ -66,6 +67,19 @@ class Document(Struct, kw_only=True):
         self.unclear = False
 
 
+_SAFE = frozenset(b"/-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
 def uri_of(path: str) -> str:
     """The URI of an absolute path."""
-    return Path(path).as_uri()
+    return "file://" + "".join(chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in os.fsencode(path))
+
+
+def same_uri(one: str, other: str) -> bool:
+    """Whether two URIs mean the same file, whichever characters each of them escapes."""
+    return one == other or _plain(one) == _plain(other)
+
+
+def _plain(uri: str) -> bytes:
+    return _ESCAPED.sub(lambda found: bytes([int(found.group(1), 16)]), uri.encode("utf-8", "surrogatepass"))

@@ -6,7 +6,6 @@ is data: one line each, control characters gone, markup escaped.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from html import escape
 
 from msgspec import Struct
 
@@ -98,13 +97,18 @@ def element(path: str, found: Sequence[Finding], shown: Shown, *, remark: str = 
     """The element that the model reads about one file, or nothing when there is nothing to say."""
     wanted = told(found, shown)
     lines = [
-        f"{SEVERITIES[one.severity - 1]} [{one.line}:{one.column}] {escape(one.message, quote=False)}"
+        f"{SEVERITIES[one.severity - 1]} [{one.line}:{one.column}] {_escaped(one.message)}"
         for one in wanted[: shown.most]
     ]
     if len(wanted) > shown.most:
         lines.append(f"... and {len(wanted) - shown.most} more")
     if remark:
-        lines.append(f"({escape(remark, quote=False)})")
+        lines.append(f"({_escaped(remark)})")
     if not lines:
         return ""
-    return "\n".join([f'<diagnostics file="{escape(" ".join(plain(path).split()))}">', *lines, "</diagnostics>"])
+    name = _escaped(" ".join(plain(path).split())).replace('"', "&quot;")
+    return "\n".join([f'<diagnostics file="{name}">', *lines, "</diagnostics>"])
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

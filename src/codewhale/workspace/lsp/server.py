@@ -7,12 +7,11 @@ import asyncio
 import os
 from collections import OrderedDict
 from collections.abc import Mapping
-from urllib.parse import unquote
 
 from msgspec import Raw, Struct
 
 from codewhale.workspace.lsp import tsserver
-from codewhale.workspace.lsp.documents import Document, uri_of
+from codewhale.workspace.lsp.documents import Document, same_uri, uri_of
 from codewhale.workspace.lsp.findings import Finding, findings
 from codewhale.workspace.lsp.peer import Peer, PeerLost, Refused
 from codewhale.workspace.lsp.wire import Initialized, Items, Published, Registrations, Report, decoded
@@ -221,7 +220,7 @@ class LanguageServer:
         published = decoded(params, Published)
         if published is None:
             return
-        document = next((one for one in self._documents.values() if _same(one, published.uri)), None)
+        document = next((one for one in self._documents.values() if same_uri(one.uri, published.uri)), None)
         if document is None or self._pulls or self._asks_tsserver:
             return
         self._names_versions = published.version is not None
@@ -276,7 +275,3 @@ class LanguageServer:
         self._asks_tsserver = commands is not None and tsserver.COMMAND in commands.commands
         self._peer.notify("initialized", {})
         self._changed()
-
-
-def _same(document: Document, uri: str) -> bool:
-    return document.uri == uri or unquote(document.uri) == unquote(uri)
