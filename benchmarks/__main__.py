@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import api, command_line, log, prompt, server
+from benchmarks import api, command_line, log, prompt, redaction, sandbox, server, snapshots
 from benchmarks.measure import HERE, Place, Row, noise, place
 
 BENCHMARKS: dict[str, Callable[[Place], Iterator[Row]]] = {
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[Place], Iterator[Row]]] = {
     "stream": command_line.stream,
     "memory": command_line.peak,
     "log": log.rates,
+    "redaction": redaction.costs,
     "ready": server.ready,
     "relay": server.relay,
     "turns": server.turns,
@@ -28,6 +29,8 @@ BENCHMARKS: dict[str, Callable[[Place], Iterator[Row]]] = {
     "subscribers": api.subscribers,
     "first-event": api.first_event,
     "prompt": prompt.first_request,
+    "snapshots": snapshots.large_tree,
+    "sandbox": sandbox.overhead,
 }
 
 

@@ -161,8 +161,11 @@ def _spans(text: str, shapes: Sequence[Shape]) -> list[Span]:
     for shape in shapes:
         for hint in shape.hints:
             at = low.find(hint)
+            if at < 0:
+                continue
+            begins = compiled(shape.whole).match
             while at >= 0:
-                match = compiled(shape.whole).match(text, at)
+                match = begins(text, at)
                 if match is not None:
                     start, end = match.span("v")
                     if not text.startswith(_MARK, start) and shape.judge(match["body"]):
