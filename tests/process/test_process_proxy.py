@@ -38,7 +38,11 @@ async def inside(
     port = free_port()
     argv = (*cage, sys.executable, "-I", forward.__file__, proxy.socket_path, str(port), *options, "--", *command)
     run = Command(argv=argv, cwd="/", timeout=30, environ=proxy_environ(port))
-    return await Processes(dict(os.environ)).run(run)
+    processes = Processes(dict(os.environ))
+    try:
+        return await processes.run(run)
+    finally:
+        processes.close()
 
 
 async def test_programs_inside_reach_what_is_allowed_and_nothing_else() -> None:
