@@ -17,6 +17,7 @@ from codewhale.policy.posture import Posture, stricter
 from codewhale.policy.rules import Rules
 
 MOST_WORKSPACES = 64
+MOST_TOLD = 1_024
 Stamp = tuple[int, ...]
 _NO_LIMITS = ProjectLimits()
 
@@ -35,6 +36,7 @@ class Rulebook:
         self._stamp: Stamp | None | object = self
         self._own = RulesRead()
         self._projects: OrderedDict[str, _Kept] = OrderedDict()
+        self._told: OrderedDict[str, tuple[Problem, ...]] = OrderedDict()
 
     def own(self) -> RulesRead:
         """The person's rules, or what keeps them from being read."""
@@ -66,6 +68,16 @@ class Rulebook:
         """What the project tries to set and may not."""
         return self.limits(workspace).ignored
 
+    def untold(self, thread_id: str, workspace: str) -> tuple[Problem, ...]:
+        """The same, when it was not given for this thread before."""
+        ignored = self.ignored(workspace)
+        if self._told.get(thread_id, ()) == ignored:
+            return ()
+        self._told[thread_id] = ignored
+        while len(self._told) > MOST_TOLD:
+            self._told.popitem(last=False)
+        return ignored
+
     def add(self, rule: Rule) -> None:
         """Write one more rule of the person; it holds from the next decision on."""
         add_rule(self.path, rule, home=self._home)
@@ -77,18 +89,16 @@ class Rulebook:
 
 def tightened(posture: Posture, limits: ProjectLimits) -> Posture:
     """The posture as a project leaves it; never one that may do more."""
+    if limits == _NO_LIMITS:
+        return posture
+    found = replace(_spelled(posture), strict_law=posture.lawful, allow_shell=posture.shell and not limits.no_shell)
     if limits.plan:
-        posture = replace(posture, mode="plan")
-    if limits.no_shell or limits.approvals is not None:
-        posture = replace(
-            _spelled(posture), allow_shell=posture.shell and not limits.no_shell, strict_law=posture.lawful
-        )
+        found = replace(found, mode="plan", cage="read-only")
     if limits.approvals is not None:
-        denied = limits.approvals == "denied"
-        posture = replace(posture, auto_approve=False, never_ask=posture.never_ask or denied)
+        found = replace(found, auto_approve=False, never_ask=found.never_ask or limits.approvals == "denied")
     if limits.cage is not None:
-        posture = replace(posture, cage=stricter(limits.cage, posture.confined_to))
-    return posture
+        found = replace(found, cage=stricter(limits.cage, found.confined_to))
+    return found
 
 
 def _spelled(posture: Posture) -> Posture:

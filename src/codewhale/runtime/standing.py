@@ -3,12 +3,12 @@
 The rules are asked for at every decision, so that one that was just written holds for the turn under way.
 """
 
+import os
 from collections.abc import Callable
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from codewhale.config.settings import Problem
 from codewhale.domain.confinement import Surface, Tier, policy_of
 from codewhale.policy.posture import Posture
 from codewhale.runtime.rulebook import Rulebook, tightened
@@ -38,6 +38,10 @@ class Standing(Struct, frozen=True, kw_only=True):
             return posture
         return tightened(replace(posture, rules=self.book.rules(workspace)), self.book.limits(workspace))
 
-    def ignored(self, workspace: str) -> tuple[Problem, ...]:
-        """What the project in `workspace` tries to set and may not."""
-        return self.book.ignored(workspace) if self.book is not None else ()
+    def ignored(self, thread_id: str, workspace: str) -> str | None:
+        """What the project in `workspace` tries to set and may not, in words, once for a thread."""
+        problems = self.book.untold(thread_id, workspace) if self.book is not None else ()
+        if not problems:
+            return None
+        keys = ", ".join(f"{os.path.basename(problem.path)}: {problem.key}" for problem in problems)
+        return f"This project may only tighten permissions; ignored: {keys}."
