@@ -14,7 +14,7 @@ from codewhale.domain.tool_search import FindTools, FoundTool, FoundTools
 from codewhale.policy.mode import Mode
 from codewhale.tools.activation import Activation
 from codewhale.tools.ranking import ranked
-from codewhale.tools.registry import ENTRIES, barred, every_spec, find, offered, spec_of, unknown_tool
+from codewhale.tools.registry import ENTRIES, barred, every_spec, find, spec_of, unknown_tool
 from codewhale.tools.tool import Tool
 
 MOST_UNAVAILABLE = 3
@@ -37,22 +37,23 @@ class Catalogue:
         self._allowed = allowed
         self._active = active
         self._reasons: dict[str, str | None] = {}
+        self._lacking: dict[str, bool] = {}
 
     @cached_property
     def first(self) -> tuple[ToolSpec, ...]:
-        """What every request of the thread begins with."""
-        callable_ = offered(self._allowed.mode, allow_shell=self._allowed.allow_shell)
-        always = [spec for spec in callable_ if spec.name in self._allowed.always_load]
+        """What every request of the thread begins with: the same in every mode, since what may run is decided per call."""
+        riding = [spec for spec in every_spec() if self._rides(spec.name)]
+        always = [spec for spec in riding if spec.name in self._allowed.always_load]
         return (
-            *(spec for spec in callable_ if ENTRIES[spec.name].essential),
-            *(spec for spec in always if not ENTRIES[spec.name].essential and self.reason(spec.name) is None),
+            *(spec for spec in riding if ENTRIES[spec.name].essential),
+            *(spec for spec in always if not ENTRIES[spec.name].essential),
         )
 
     @property
     def tail(self) -> tuple[ToolSpec, ...]:
-        """What was found, in the order of its finding, as far as it may be called here."""
+        """What was found, in the order of its finding; it too is the same in every mode."""
         return tuple(
-            spec_of(name) for name in self._active.names if name not in self._first_names and self.reason(name) is None
+            spec_of(name) for name in self._active.names if name not in self._first_names and self._rides(name)
         )
 
     def reason(self, name: str) -> str | None:
@@ -101,9 +102,21 @@ class Catalogue:
     def _first_names(self) -> frozenset[str]:
         return frozenset(spec.name for spec in self.first)
 
+    def _rides(self, name: str) -> bool:
+        """Whether a request may carry the tool: there is a mode in which it could be called."""
+        shell = self._allowed.allow_shell or self._allowed.mode == "yolo"
+        return barred(name, "agent", allow_shell=shell) is None and not self._lacks(name)
+
+    def _lacks(self, name: str) -> bool:
+        needs = ENTRIES[name].needs
+        if not needs:
+            return False
+        if name not in self._lacking:
+            self._lacking[name] = not any(self._allowed.program(program) for program in needs)
+        return self._lacking[name]
+
     def _looked_up(self, name: str) -> str | None:
         reason = barred(name, self._allowed.mode, allow_shell=self._allowed.allow_shell)
-        needs = ENTRIES[name].needs
-        if reason is not None or not needs or any(self._allowed.program(program) for program in needs):
+        if reason is not None or not self._lacks(name):
             return reason
-        return f"{' or '.join(needs)} is not installed on this machine"
+        return f"{' or '.join(ENTRIES[name].needs)} is not installed on this machine"

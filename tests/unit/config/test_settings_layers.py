@@ -230,3 +230,23 @@ def test_there_are_few_settings() -> None:
         return len(fields) - len(nested) + sum(leaves(s) for s in nested)
 
     assert leaves(FileKeys) <= 60
+
+
+def test_tools_that_are_always_loaded_are_named_exactly(loaded: Loaded, home: Path) -> None:
+    settings = loaded('[tools]\nalways_load = ["git_status", "git_stat", "mcp_docs_search"]\n')
+    assert settings.always_load == ("git_status", "git_stat", "mcp_docs_search")
+    assert settings.problems == (
+        Problem(
+            path=str(home / "config.toml"),
+            key="tools.always_load",
+            message="there is no tool 'git_stat'; ignored",
+            suggestion="git_status",
+        ),
+    )
+
+
+def test_notes_lie_beside_the_settings_or_where_somebody_says(loaded: Loaded, home: Path, tmp_path: Path) -> None:
+    assert loaded().notes_path == str(home / "notes.txt")
+    assert loaded('notes_path = "my/notes.md"\n').notes_path == str(home / "my/notes.md")
+    elsewhere = str(tmp_path / "n.txt")
+    assert loaded(env={"DEEPSEEK_NOTES_PATH": elsewhere}).notes_path == elsewhere

@@ -47,7 +47,7 @@ def calls(scene: Scene, thread_id: str) -> list[Item]:
         ("agent", False, [*READS, *WRITES, *TALKS]),
         ("agent", True, [*READS, *WRITES, "exec_shell", *TALKS]),
         ("yolo", False, [*READS, *WRITES, "exec_shell", *TALKS]),
-        ("plan", True, [*READS, *TALKS]),
+        ("plan", True, [*READS, *WRITES, "exec_shell", *TALKS]),
     ],
 )
 def test_the_first_request_carries_the_essential_tools_in_one_order(
@@ -129,25 +129,27 @@ async def test_found_tools_ride_at_the_end_and_the_beginning_keeps_its_bytes(sta
         assert Activation(scene.store.items(fork.id)).names == ("project_map", "validate_data")
 
 
-async def test_another_mode_hides_what_was_found_and_its_return_brings_it_back(stage: Stage) -> None:
+async def test_another_mode_keeps_the_bytes_and_decides_per_call(stage: Stage) -> None:
     script = """
     [[reply]]
     calls = [{id = "call_1", tool = "tool_search", arguments = {query = "note project_map", match = "name"}}]
     [[reply]]
     text = "Found."
     [[reply]]
-    text = "Planned."
+    calls = [{id = "call_2", tool = "note", arguments = {content = "x"}}]
     [[reply]]
-    text = "Back."
+    text = "Planned."
     """
     async with stage(script) as scene:
         thread = await scene.thread()
         await scene.say(thread.id, "find")
         await scene.say(thread.id, "plan", TurnInput(prompt="plan", mode="plan"))
-        await scene.say(thread.id, "go on")
-        found, planned, back = scene.provider.requests[1:]
-        assert names(planned) == [*READS, *TALKS, "project_map"]
-        assert names(back) == names(found)
+        found, planned = scene.provider.requests[1:3]
+        assert names(found)[-2:] == ["project_map", "note"]
+        assert names(planned) == names(found)
+        assert (calls(scene, thread.id)[1].detail or "").startswith(
+            "The tool note is unavailable because this is plan mode"
+        )
 
 
 async def test_a_valid_call_by_exact_name_runs_at_once_and_brings_the_tool_in(stage: Stage) -> None:
