@@ -56,7 +56,8 @@ class Telling:
     def begin_waking(self) -> None:
         """Let ends begin turns, those of before as well."""
         self.waking = True
-        for thread_id in dict.fromkeys(record.thread_id for record in self._ports.store.processes.untold()):
+        untold = (*self._ports.store.processes.untold(), *self._untold.values())
+        for thread_id in dict.fromkeys(record.thread_id for record in untold):
             self.consider(thread_id)
 
     def heard(self, record: Process) -> None:

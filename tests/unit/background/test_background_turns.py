@@ -16,7 +16,9 @@ FIRST = "proc_0000000000000001"
 
 
 def call(number: int, tool: str, arguments: str) -> str:
-    return f'[[reply]]\ncalls = [{{id = "call_{number}", tool = "{tool}", arguments = {{{arguments}}}, force = true}}]\n'
+    return (
+        f'[[reply]]\ncalls = [{{id = "call_{number}", tool = "{tool}", arguments = {{{arguments}}}, force = true}}]\n'
+    )
 
 
 def starting(command: str, more: str = "") -> str:
