@@ -16,6 +16,7 @@ from codewhale.domain.confinement import Confinement, refused_write
 from codewhale.domain.errors import ToolError
 from codewhale.workspace.batch import Change, Stamp, commit_all, stamp_of
 from codewhale.workspace.beneath import Anchors, Raced, Spot, failed, shown
+from codewhale.workspace.markers import marked, refuse_more
 
 Found = TypeVar("Found")
 
@@ -165,6 +166,8 @@ class Files:
             raise ToolError(
                 f"{shown(write.path)} was changed by somebody else in the meantime; nothing was written. Read it again."
             )
+        if write.content is not None and marked(write.content):
+            refuse_more(shown(write.path), self._present(spot, write.path), write.content)
         change = Change(write.path, spot)
         try:
             if write.content is not None:
@@ -186,6 +189,15 @@ class Files:
         found = self._regular(spot, path)
         if not found.st_mode & 0o222 or not os.access(spot.name, os.W_OK, dir_fd=spot.parent):
             raise ToolError(f"{shown(path)} is read-only; nothing was written.", category="permission_denied")
+
+    def _present(self, spot: Spot, path: str) -> bytes:
+        if spot.found is None:
+            return b""
+        fd = self.open(spot, path)
+        try:
+            return _read_all(fd, MAX_FILE)
+        finally:
+            os.close(fd)
 
     def _directory(self, spot: Spot) -> str:
         if spot.found is None:

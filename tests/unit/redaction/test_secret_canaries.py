@@ -113,5 +113,5 @@ async def test_what_is_not_known_goes_by_its_shape(tmp_path: Path) -> None:
     async with home(tmp_path, msgspec.json.encode(reply).decode()) as place:
         events = await place.say("\n".join(said))
         body = place.model.requests[0].body
-    content = b"".join(bytes(event.payload) for event in events) + str(body).encode()
+    content = b"".join(bytes(event.payload) for event in events) + msgspec.json.encode(body)
     assert [hit for hit in found_in(content) if not hit.startswith("PASSPHRASE")] == []
