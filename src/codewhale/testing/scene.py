@@ -89,13 +89,14 @@ SameLog = Callable[[Scene, str, str], None]
 
 class Extras(Struct, frozen=True, kw_only=True):
     """What stands around the turns: language servers, snapshots (their folder and limits), hooks, a folder for background
-    processes, the web. None of it by default."""
+    processes, the web, and what holds for all turns. None of it by default, and no sandbox is asked for."""
 
     lsp: LspSettings = LspSettings(enabled=False)
     snapshots: tuple[str, SnapshotLimits] | None = None
     hooks: HookSettings = HookSettings()
     processes_dir: str | None = None
     web: Web = NOWHERE
+    standing: Standing = Standing(unconfined=True)
 
 
 def _trusted(workspace: str, path: str, content: bytes) -> bool:
@@ -134,7 +135,7 @@ async def scene(
                     processes=processes,
                     waiter=waiter,
                     processes_dir=more.processes_dir,
-                    standing=Standing(unconfined=True),
+                    standing=more.standing,
                     watchers=(*([undo.watch] if undo is not None else []), diagnostics.watch, points.watch),
                     hooks=points,
                     undo=undo,
