@@ -51,6 +51,7 @@ async def test_an_answer_with_everything_true_in_its_metadata(shell: Shell) -> N
             "signal": None,
             "duration_ms": output.metadata["duration_ms"],
             "sandboxed": False,
+            "sandbox_type": None,
             "confined_by": "none",
             "stdout_len": 3,
             "stderr_len": 0,
