@@ -77,5 +77,5 @@ def _entry(message: SessionMessage, block: Block) -> PeekEntry:
         kind=kind,
         text=safe[:PEEK_TEXT_LIMIT],
         truncated=len(safe) > PEEK_TEXT_LIMIT or len(text) > _LOOKED_AT,
-        redacted=REDACTED in safe,
+        redacted=REDACTED[:-1] in safe,  # the log's own markers say the kind behind it
     )
