@@ -127,6 +127,8 @@ async def test_found_tools_ride_at_the_end_and_the_beginning_keeps_its_bytes(sta
         assert Activation(scene.store.items(thread.id)).names == ("project_map", "validate_data")
         fork = await scene.runtime.fork_thread(thread.id)
         assert Activation(scene.store.items(fork.id)).names == ("project_map", "validate_data")
+        await scene.say(fork.id, "and here?")  # a thread that is folded from the log, as all are after a restart
+        assert msgspec.json.encode(scene.provider.requests[-1].tools) == msgspec.json.encode(requests[1].tools)
 
 
 async def test_another_mode_keeps_the_bytes_and_decides_per_call(stage: Stage) -> None:
