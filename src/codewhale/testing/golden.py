@@ -74,6 +74,8 @@ def _continues(before: Event, event: Event) -> bool:
 
 def _without_tier(entries: dict[str, object]) -> dict[str, object]:
     """What confined a program depends on the machine."""
+    if "supervisor_pid" in entries:
+        return {**entries, "confined_by": "<by machine>"}
     if "sandboxed" not in entries:
         return entries
     return {**entries, "sandboxed": "<by machine>", "sandbox_type": "<by machine>", "confined_by": "<by machine>"}

@@ -14,7 +14,7 @@ from codewhale.tools.process_wishes import Look, StopProcesses, WatchProcess
 from codewhale.tools.tool import Tool, ToolContext
 
 MAX_TIMEOUT_MS = 600_000
-SETTLE_SECONDS = 2.0
+SETTLE_SECONDS = 1.0
 """Silence after which output counts as said."""
 QUICK_SETTLE_SECONDS = 0.2
 INPUT_LIMIT = 64 * 1024
@@ -104,7 +104,8 @@ def _typing(args: ExecShellInteract) -> tuple[str, str | None]:
 
 def _describe_interact(args: ExecShellInteract) -> str:
     text = _typing(args)[0]
-    typed = f"Type {text.encode('unicode_escape').decode()!r} into" if text else "Close the input of"
+    shown_text = text if text.isprintable() else text.encode("unicode_escape").decode()
+    typed = f'Type "{shown_text}" into' if text else "Close the input of"
     return f"{typed} {args.task_id}"
 
 
@@ -117,7 +118,7 @@ TOOLS = (
         name="exec_shell_wait",
         description=(
             "Look at a background process: its new output and whether it has ended. Waits for its end, or for output "
-            "followed by two seconds of silence, at most timeout_ms."
+            "followed by a second of silence, at most timeout_ms."
         ),
         arguments=ExecShellWait,
         effects=frozenset({"read"}),
