@@ -10,8 +10,8 @@ from codewhale.domain.confinement import Surface
 Path = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
-class SandboxKeys(Struct, frozen=True, kw_only=True):
-    """`[sandbox]`: more folders that programs may write, more places that they must not see, and the network through the
+class SandboxKeys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sandbox]`, where an unknown key is an error: more folders that programs may write, more places that they must not see, and the network through the
     allow-list proxy."""
 
     writable_roots: tuple[Path, ...] = ()

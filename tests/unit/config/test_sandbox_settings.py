@@ -45,3 +45,8 @@ def test_the_variable_is_laid_over_the_file(tmp_path: Path) -> None:
 def test_another_word_is_refused_never_taken_for_no_sandbox(tmp_path: Path, text: str, environ: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=r"sandbox_mode|DEEPSEEK_SANDBOX_MODE"):
         asked(tmp_path, text, **environ)
+
+
+def test_an_unknown_key_is_refused_it_may_have_been_meant_to_hold(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="sandbox"):
+        asked(tmp_path, "[sandbox]\nhiden = ['/notes']\n")
