@@ -18,7 +18,7 @@ from codewhale.workspace.blocking import Stop
 from codewhale.workspace.files import Files
 from codewhale.workspace.walk import Walk
 
-RACES = int(os.getenv("CODEWHALE_TEST_RACES", "300"))  # noqa: TID251  (a soak run sets 10000)
+RACES, ALL_RACES = 300, 10_000
 SECRET = b"outside"
 
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -142,7 +142,10 @@ def walk(files: Files, _: int) -> None:
 
 
 @pytest.mark.parametrize("act", [read, overwrite, make_directories, walk])
-def test_a_directory_swapped_for_a_link_is_never_followed(tmp_path: Path, act: Callable[[Files, int], None]) -> None:
+def test_a_directory_swapped_for_a_link_is_never_followed(
+    tmp_path: Path, act: Callable[[Files, int], None], request: pytest.FixtureRequest
+) -> None:
+    races = ALL_RACES if request.config.getoption("--full") else RACES
     outside, root = tmp_path / "outside", tmp_path / "root"
     outside.mkdir()
     (root / "d").mkdir(parents=True)
@@ -152,8 +155,8 @@ def test_a_directory_swapped_for_a_link_is_never_followed(tmp_path: Path, act: C
     files = Files(str(root))
     done = 0
     with swapping(root, outside):
-        for turn in range(RACES * 10):
-            if turn >= RACES and done:
+        for turn in range(races * 10):
+            if turn >= races and done:
                 break
             with suppress(ToolError):
                 act(files, turn)
