@@ -21,6 +21,7 @@ from codewhale.domain.errors import CodewhaleError
 from codewhale.runtime.edit_diagnostics import language_programs
 from codewhale.runtime.owner import owner_of
 from codewhale.runtime.sandbox import proved
+from codewhale.runtime.tool_needs import lacking, tool_count
 from codewhale.runtime.trust import untrusted_of
 from codewhale.surfaces.cli.doctor_report import report
 from codewhale.surfaces.cli.parser import settings_of
@@ -67,6 +68,7 @@ def findings(settings: Settings) -> list[Finding]:
         *_sandbox(),
         _program("git", "needed to see what changed"),
         _program("bash", "needed to run shell commands"),
+        _tools(),
         _language_servers(settings),
         _network(settings),
         _search(settings),
@@ -151,6 +153,14 @@ def _sandbox() -> list[Finding]:
 def _program(name: str, why: str) -> Finding:
     found = shutil.which(name, path=environment().get("PATH"))
     return Finding("ok", name, found) if found else Finding("note", name, f"not found; {why}")
+
+
+def _tools() -> Finding:
+    missing = [f"{name} needs {' or '.join(programs)}" for name, programs in lacking(environment()).items()]
+    there = f"{tool_count() - len(missing)} of {tool_count()}"
+    return Finding(
+        "note" if missing else "ok", "tools", f"{there} can be called{': ' if missing else ''}{', '.join(missing)}"
+    )
 
 
 def _network(settings: Settings) -> Finding:
