@@ -15,6 +15,7 @@ from codewhale.domain.ports import RandomIds
 from codewhale.domain.snapshots import SnapshotLimits
 from codewhale.engine.ports import Ports
 from codewhale.runtime.outside import Model, Outside
+from codewhale.runtime.rulebook import Rulebook
 from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.standing import Standing
 from codewhale.runtime.surroundings import surroundings_of
@@ -143,7 +144,7 @@ def start(transport: str, tmp_path: Path) -> Start:
                     Outside(
                         models=lambda name, _: Model(provider=model, name=name),
                         processes=processes,
-                        standing=Standing(unconfined=True),
+                        standing=Standing(unconfined=True, book=Rulebook(str(tmp_path / "permissions.toml"), None)),
                         undo=undo,
                         watchers=() if undo is None else (undo.watch,),
                         surroundings=surroundings_of(settings_in(tmp_path / "home", workspace)),

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from codewhale.config.environment import environment, given
 from codewhale.config.settings import Settings
-from codewhale.domain.confinement import confinement
+from codewhale.domain.confinement import Tier
 from codewhale.domain.decisions import Decision
 from codewhale.domain.errors import InvalidInput, ToolError
 from codewhale.domain.tools import Verdict
@@ -95,10 +95,17 @@ def posture_of(settings: Settings) -> Posture:
 
 def standing_of(settings: Settings) -> Standing:
     """The rules of the person and of the project, and the sandbox that is proved here (trying it takes a moment)."""
-    processes = Processes(environment())
-    held = confinement("read-only", settings.workspace, processes.home)
     return Standing(
-        tier=lambda: processes.confined(held).confined_by,
+        tier=tier_here,
         surface=settings.sandbox,
         book=Rulebook(settings.permissions_file, given(environment(), "HOME")),
     )
+
+
+def tier_here() -> Tier:
+    """The sandbox that this machine offers, tried out."""
+    processes = Processes(environment())
+    try:
+        return processes.proof().tier
+    finally:
+        processes.close()

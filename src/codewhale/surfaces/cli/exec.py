@@ -5,13 +5,14 @@ Only the answer goes to stdout (or JSON, where that was asked for); tools, quest
 
 import argparse
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from msgspec import structs
 
 from codewhale.config.settings import Settings
 from codewhale.domain.commands import NewThread, TurnInput
+from codewhale.domain.confinement import Tier
 from codewhale.domain.errors import CodewhaleError
 from codewhale.runtime.ahead import begin_calls
 from codewhale.runtime.owner import owner_of
@@ -91,6 +92,8 @@ async def _run(args: argparse.Namespace, settings: Settings, prompt: str, out: O
         max_steps=args.max_turns,
     )
     mode = "agent" if allow or choice.resumes or out.format == "stream-json" else "one-shot"
+    if not allow and not out.terminal.asks:
+        refuse_bare(settings, _tier_here)
     out.untrusted = untrusted_of(settings, settings.workspace)
     if out.untrusted:
         names = ", ".join(out.untrusted)
@@ -98,6 +101,22 @@ async def _run(args: argparse.Namespace, settings: Settings, prompt: str, out: O
     async with opened(settings, "exec", owner) as client:
         run = Run(choice=choice, turn=turn, mode=mode, deny=None, alone=owner is None)
         return await drive(client, _ran(args, settings, out, run), out)
+
+
+def refuse_bare(settings: Settings, tier: Callable[[], Tier]) -> None:
+    """Raise `UsageError` when programs would run by themselves, with nobody there and no sandbox, by the settings alone."""
+    by_themselves = settings.mode == "yolo" or settings.approval_policy == "auto"
+    if by_themselves and settings.allow_shell is not False and tier() == "none":
+        raise UsageError(
+            "nobody is here to ask, no sandbox works on this machine, and the settings let programs run by themselves",
+            hint="say on this command line that it is meant (--auto or --yolo); `codewhale sandbox probe` says what is missing",
+        )
+
+
+def _tier_here() -> Tier:
+    from codewhale.runtime.judging import tier_here  # noqa: PLC0415 - start-up: only headless runs that approve ask
+
+    return tier_here()
 
 
 def _new(args: argparse.Namespace, settings: Settings) -> NewThread:
