@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from codewhale.domain.commands import TurnInput
 from codewhale.domain.errors import Conflict, NotAvailable
-from codewhale.domain.events import SnapshotTaken
+from codewhale.domain.events import ItemDelta, SnapshotTaken
 from tests.unit.undo.conftest import Open, calls, contents, git, shell_of_prompts
 
 
@@ -155,3 +156,33 @@ async def test_undo_with_files_and_conversation(keeping: Open, tree: Path) -> No
         again = await scene.runtime.rewinds.patch_undo(done.thread.id, 0)  # a copied turn is known by its first id
         assert (again.original_user_text, again.patch_result.files_restored) == ("first", 1)
     assert contents(tree) == before
+
+
+async def test_an_interrupted_turn_is_undone_like_any_other(keeping: Open, tree: Path) -> None:
+    async with keeping(calls("echo half > half; echo there; exec sleep 600")) as scene:
+        thread = await scene.thread()
+        before = contents(tree)
+        started = await scene.runtime.start_turn(thread.id, TurnInput(prompt="go"))
+        await scene.until(thread.id, ItemDelta.WIRE)
+        await scene.runtime.interrupt(thread.id, started.turn.id)
+        await scene.turn(thread.id, started.turn.id)
+        assert (tree / "half").exists()
+        await scene.say(thread.id, "anything")  # begins only when the end of the turn before is kept
+        await scene.runtime.rewinds.revert(thread.id, 1)
+    assert contents(tree) == before
+
+
+async def test_a_turn_whose_end_was_not_kept_is_undone_only_when_forced(keeping: Open, tree: Path) -> None:
+    async with keeping(calls("echo turn > made")) as scene:
+        thread = await scene.thread()
+        await scene.say(thread.id, "go")
+        undo = scene.runtime.outside.undo
+        assert undo is not None
+        async with undo.keeper.opened(str(tree)) as store:
+            after = (await store.snapshots())[-1]
+            await store.drop([after])
+        (tree / "mine").write_text("mine")
+        with pytest.raises(Conflict, match="made, mine"):
+            await scene.runtime.rewinds.revert(thread.id, 1)
+        await scene.runtime.rewinds.revert(thread.id, 1, force=True)
+    assert not (tree / "made").exists()

@@ -138,7 +138,7 @@ class SnapshotStore:
         """Drop what is too old or too many; make room when too much disk is used."""
         quota = self._quota
         known = await self.snapshots()
-        await self._drop(superfluous(known, now=now, max_age=quota.age, max_count=quota.count))
+        await self.drop(superfluous(known, now=now, max_age=quota.age, max_count=quota.count))
         size = await blocking(lambda _: self._side.size())
         if size <= quota.size and self._side.packs() <= _PACKS:
             return
@@ -147,7 +147,7 @@ class SnapshotStore:
             known = await self.snapshots()
             if len(known) <= 1:
                 break
-            await self._drop(oldest(known, 0.25))
+            await self.drop(oldest(known, 0.25))
             await self._side.tidy()
         if size > quota.size:
             await blocking(lambda _: self.clear())
@@ -199,7 +199,8 @@ class SnapshotStore:
         os.makedirs(folder, mode=0o700)
         return folder
 
-    async def _drop(self, snapshots: Sequence[Snapshot]) -> None:
+    async def drop(self, snapshots: Sequence[Snapshot]) -> None:
+        """Forget snapshots."""
         if snapshots:
             await self._side.drop(snapshots)
             gone = {each.id for each in snapshots}
