@@ -72,7 +72,8 @@ class Catalogue:
 
     def refusal(self, name: str, others: tuple[str, ...] = ()) -> str:
         """What the model is told when it calls what it cannot. `others` are tools that are not ours."""
-        shown = [*(spec.name for spec in (*self.first, *self.tail)), *others]
+        ours = [spec.name for spec in (*self.first, *self.tail) if self.reason(spec.name) is None]
+        shown = [*ours, *others]
         if name in ENTRIES:
             return f"The tool {name} is unavailable because {self.reason(name)}. Available: {', '.join(shown)}."
         return unknown_tool(name, shown, [name for name in ENTRIES if self.reason(name) is None])
@@ -88,7 +89,7 @@ class Catalogue:
             others = [spec.name for spec in every_spec() if spec.name not in shown and self.reason(spec.name) is None]
         return FoundTools(
             found=tuple(self._found(name, found[:at]) for at, name in enumerate(found)),
-            shown=tuple(name for name in fitting if name in shown)[: wish.limit],
+            shown=tuple(name for name in fitting if name in shown and self.reason(name) is None)[: wish.limit],
             unavailable=tuple(unavailable[:MOST_UNAVAILABLE]),
             others=tuple(others),
         )

@@ -70,6 +70,8 @@ def _text(result: ProcessResult) -> str:
         "stderr": plain(result.stderr.text),
         "return_code": result.exit_code,
     }
+    if result.denied:
+        shown["sandbox_refused"] = plain(result.denied)
     if result.timed_out:
         shown["message"] = f"Stopped after {SECONDS:.0f} seconds, with everything it had started."
     elif result.signal:
@@ -86,6 +88,7 @@ def _metadata(result: ProcessResult) -> dict[str, object]:
         "stderr_len": result.stderr.length,
         "sandboxed": result.confined_by != "none",
         "confined_by": result.confined_by,
+        **({"sandbox_denied": result.denied} if result.denied else {}),
     }
 
 

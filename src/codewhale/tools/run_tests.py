@@ -85,7 +85,9 @@ async def run(args: TestCommand, ctx: ToolContext) -> ToolOutput:
     )
     output = plain(result.stdout.text)
     report = report_of(output)
-    text = "\n".join([_verdict(args, result, report), *_named(report), "", _bounded(output) or "(no output)"])
+    refused = [f"[the sandbox refused: {plain(result.denied)}]"] if result.denied else []
+    said = [_verdict(args, result, report), *_named(report), *refused, "", _bounded(output) or "(no output)"]
+    text = "\n".join(said)
     return ToolOutput(text=text, metadata=_metadata(args, result, report), is_error=result.timed_out)
 
 
@@ -130,6 +132,7 @@ def _metadata(args: TestCommand, result: ProcessResult, report: Report) -> dict[
         "duration_ms": result.duration_ms,
         "sandboxed": result.confined_by != "none",
         "confined_by": result.confined_by,
+        **({"sandbox_denied": result.denied} if result.denied else {}),
     }
 
 
