@@ -29,7 +29,7 @@ from codewhale.runtime.copies import forked
 from codewhale.runtime.idempotency import Idempotency
 from codewhale.runtime.outside import Outside
 from codewhale.runtime.residents import ActiveTurn, Resident, Residents
-from codewhale.runtime.threads import Defaults, new_thread, patched, wanted
+from codewhale.runtime.threads import Defaults, cleaned, new_thread, patched, wanted
 from codewhale.runtime.turns import Around, Turns
 from codewhale.runtime.wishes import Wishes
 from codewhale.store.port import Store, Ticket
@@ -37,6 +37,7 @@ from codewhale.store.port import Store, Ticket
 if TYPE_CHECKING:
     from codewhale.runtime.automations import RuntimeAutomations
     from codewhale.runtime.client_introspection import IntrospectionClient
+    from codewhale.runtime.client_policy import PolicyClient
     from codewhale.runtime.client_sessions import SessionsClient
     from codewhale.runtime.processes import RuntimeProcesses
     from codewhale.runtime.rewinds import Rewinds
@@ -85,6 +86,13 @@ class Runtime:
         from codewhale.runtime.introspection import Introspection  # noqa: PLC0415 - start-up: few command lines ask
 
         return Introspection(self._ports.store, self._defaults, self._outside, self._choose)
+
+    @property
+    def policy(self) -> PolicyClient:
+        """The gate's past, and the rules."""
+        from codewhale.runtime.policing import Policing  # noqa: PLC0415 - start-up: a command line seldom asks
+
+        return Policing(self._ports.store, self._outside.standing.book)
 
     @property
     def tasks(self) -> RuntimeTasks:
@@ -139,7 +147,7 @@ class Runtime:
         """A new thread, durable."""
         await self._heal()
         now = self._ports.clock.now()
-        thread = new_thread(new, self._defaults, thread_id=self._ports.ids.new("thr"), now=now)
+        thread = new_thread(cleaned(new, self._ports.redactor), self._defaults, thread_id=self._ports.ids.new("thr"), now=now)
         await self._record(thread, e.ThreadStarted(thread=thread))
         self._residents.add(thread)
         return thread
@@ -150,7 +158,7 @@ class Runtime:
             raise InvalidInput("At least one thread field is required")
         await self._heal()
         resident = self.resident(thread_id)
-        thread, changes = patched(resident.thread, whole_fields(patch))
+        thread, changes = patched(resident.thread, cleaned(whole_fields(patch), self._ports.redactor))
         if changes:
             resident.thread = replace(thread, updated_at=self._ports.clock.now())
             await self._record(resident.thread, e.ThreadUpdated(thread=resident.thread, changes=changes))

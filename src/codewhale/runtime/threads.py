@@ -1,5 +1,7 @@
 """Thread records: how one is made, changed and copied. Pure: values in, values and changes out."""
 
+from typing import TypeVar
+
 from msgspec import UNSET, Struct, structs
 
 from codewhale.domain.commands import NewThread, ThreadPatch
@@ -7,6 +9,7 @@ from codewhale.domain.errors import InvalidInput
 from codewhale.domain.records import SCHEMA_VERSION, Thread
 from codewhale.domain.tasks import TaskLimits
 from codewhale.domain.text import is_whole, whole_fields
+from codewhale.policy.redaction.redactor import Redactor
 
 
 class Defaults(Struct, frozen=True, kw_only=True):
@@ -55,6 +58,13 @@ def new_thread(new: NewThread, defaults: Defaults, *, thread_id: str, now: str) 
 
 
 _CLEARABLE = frozenset({"title", "system_prompt"})
+S = TypeVar("S", NewThread, ThreadPatch)
+
+
+def cleaned(given: S, redactor: Redactor) -> S:
+    """What was given for a thread without secrets in its words, so that memory and log have the same."""
+    words = {name: text for name in _CLEARABLE if isinstance(text := getattr(given, name), str)}
+    return structs.replace(given, **{name: redactor.text(text) for name, text in words.items()}) if words else given
 
 
 def patched(thread: Thread, patch: ThreadPatch) -> tuple[Thread, dict[str, object]]:

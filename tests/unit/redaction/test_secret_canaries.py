@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
-from codewhale.domain.commands import NewThread
+from codewhale.domain.commands import NewThread, ThreadPatch
 from codewhale.runtime.exporting import export_files
 from codewhale.testing.homes import Home, home
 
@@ -99,6 +99,8 @@ async def use(place: Home) -> None:
     thread = await place.runtime.create_thread(
         NewThread(title=f"About {SECRETS['GITHUB_TOKEN']}", system_prompt=f"Use {SECRETS['MODEL_API_KEY']}")
     )
+    thread = await place.runtime.update_thread(thread.id, ThreadPatch(system_prompt=f"Use {SECRETS['NPM_TOKEN']}"))
+    assert found_in(msgspec.json.encode([thread, await place.runtime.thread(thread.id)])) == []
     events = await place.say(planted(), thread=thread, answer="allow")
     assert [hits for event in events if (hits := found_in(bytes(event.payload)))] == []
     assert (Path(place.settings.workspace) / "copy.txt").read_text() == planted()
