@@ -73,7 +73,8 @@ def plan(call: ToolCall, room: CallRoom) -> Planned:
     planned = _plan_own(call, tool, room)
     planned.found = room.catalogue.hidden(call.name)
     if planned.found and planned.problem is not None:
-        planned.problem += "\nIts schema is among your tools from now on. Call it again."
+        where = "\nIts schema is among your tools from now on." if room.catalogue.fits(call.name) else ""
+        planned.problem += f"{where} Call it again."
     return planned
 
 

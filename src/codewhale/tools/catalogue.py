@@ -70,6 +70,10 @@ class Catalogue:
         """Whether the tool can be called and the request does not carry it."""
         return name in ENTRIES and name not in self._first_names and name not in self._active.names
 
+    def fits(self, name: str) -> bool:
+        """Whether the requests have room for the tool."""
+        return self._active.fits(name)
+
     def refusal(self, name: str, others: tuple[str, ...] = ()) -> str:
         """What the model is told when it calls what it cannot. `others` are tools that are not ours."""
         ours = [spec.name for spec in (*self.first, *self.tail) if self.reason(spec.name) is None]
