@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from codewhale.domain.automations import Automation, AutomationChange, Occurrence
 from codewhale.domain.decisions import CallDecided
-from codewhale.domain.processes import Process
+from codewhale.domain.process_events import ProcessEnded, ProcessStarted, ProcessTold
 from codewhale.domain.records import CoherenceState, DeltaKind, Item, Thread, Turn, Usage
 from codewhale.domain.requests import Answer, ApprovalDecision, ResultContent, UserInput
 from codewhale.domain.tasks import Task, TaskChange

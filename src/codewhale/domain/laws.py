@@ -3,8 +3,7 @@
 A turn starts once and ends once; at most one turn is open; items start inside their turn and end exactly once before it
 ends; a delta belongs to a started, unfinished item; a finished item holds its whole content; a request is resolved at
 most once, and before its turn ends; `seq` strictly increases. Items of `BORN_FINISHED` kinds may skip `item.started`.
-A background process starts once and ends once, and the model is told of its end at most once.
-A task's stream leads from queued to one end; an automation's holds its changes, and one row for each due time.
+A task's stream leads from queued to one end; an automation's has one row for each due time; a process ends once, told once.
 """
 
 from collections.abc import Callable, Iterable
@@ -67,6 +66,8 @@ def _check(book: _Book, event: e.Event) -> None:
         _automation(book, event, payload, broken)
     elif isinstance(payload, e.OccurrenceUpdated):
         _occurrence(book, event, payload.occurrence, broken)
+    elif isinstance(payload, e.ProcessStarted | e.ProcessEnded | e.ProcessTold):
+        _process(book, event, payload, broken)
     else:
         _thread(book, event, payload, broken)
 
@@ -113,7 +114,7 @@ def _task(book: _Book, event: e.Event, payload: e.TaskUpdated, broken: _Report) 
 def _process(
     book: _Book, event: e.Event, payload: e.ProcessStarted | e.ProcessEnded | e.ProcessTold, broken: _Report
 ) -> None:
-    if event.turn_id is not None and event.turn_id != book.open_turn:
+    if not book.started or (event.turn_id is not None and event.turn_id != book.open_turn):
         broken(f"{event.event} outside an open turn")
     if isinstance(payload, e.ProcessTold):
         if book.processes.get(payload.process_id, "running") == "running":

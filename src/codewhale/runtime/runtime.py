@@ -28,7 +28,8 @@ from codewhale.engine.recover import closing_events
 from codewhale.runtime.copies import forked
 from codewhale.runtime.idempotency import Idempotency
 from codewhale.runtime.outside import Outside
-from codewhale.runtime.residents import ActiveTurn, Resident, Residents
+from codewhale.runtime.process_door import ProcessDoor
+from codewhale.runtime.residents import Resident, Residents
 from codewhale.runtime.threads import Defaults, cleaned, new_thread, patched, wanted
 from codewhale.runtime.turns import Around, Turns
 from codewhale.runtime.wishes import Wishes
@@ -53,7 +54,8 @@ class Runtime:
         self._ports = ports
         self._defaults = defaults
         self._residents = Residents(ports.store)
-        around = Around(group=group, grant=Wishes(self), begun=self._turn_begun, ended=self._turn_ended)
+        door = self._door = ProcessDoor(ports, self, group, outside.processes_dir)
+        around = Around(group=group, grant=Wishes(self), begun=door.turn_begun, ended=door.turn_ended)
         self._turns = Turns(ports, defaults, outside, self._residents, around)
         self._outside = outside
         self._group = group
@@ -116,12 +118,7 @@ class Runtime:
     @property
     def processes(self) -> RuntimeProcesses:
         """Background processes; their ends begin turns once told to."""
-        if self._processes is None:
-            from codewhale.runtime.processes import RuntimeProcesses  # noqa: PLC0415 - start-up: most runs have none
-
-            folder = self._outside.processes_dir
-            self._processes = RuntimeProcesses(self._ports, self, self._group, folder)
-        return self._processes
+        return self._door.open()
 
     @property
     def defaults(self) -> Defaults:
@@ -249,8 +246,7 @@ class Runtime:
                 last = self._ports.store.append(closing)
         if self._ports.store.tasks.open():
             last = self.tasks.recover() or last
-        if self._ports.store.processes.open():
-            self.processes.recover()
+        self._door.recover()
         if last is not None:
             await last
         return threads
@@ -262,8 +258,7 @@ class Runtime:
         if self._tasks is not None:
             self._tasks.stop()
         self._turns.stop_all(reason)
-        if self._processes is not None:
-            self._processes.stop()
+        self._door.stop()
 
     async def _heal(self) -> None:
         """Bring a log that has failed back into use: stop what ran on it, forget what memory says beyond the disk, close

@@ -88,7 +88,7 @@ async def test_a_timeout_is_an_error_that_says_what_to_do(shell: Shell) -> None:
     assert (output.is_error, output.metadata["status"], output.metadata["exit_code"]) == (True, "timed_out", None)
     assert output.text == (
         "started\n[stopped after 200 ms, with everything it had started. Give a longer timeout_ms (at most 600000), "
-        "or a command that ends by itself.]"
+        "a command that ends by itself, or background.]"
     )
 
 
