@@ -13,6 +13,7 @@ from codewhale.policy.commands.unknown import UNKNOWN
 from codewhale.policy.planned import ShellText
 
 Match = Literal["yes", "maybe", "no"]
+LONGEST = 131_072
 
 
 def plainly(words: Sequence[str], shell: ShellText) -> bool:
@@ -98,7 +99,10 @@ def _program(word: str) -> str:
 
 
 def _in_long(words: Sequence[str], text: str) -> Match:
-    """For a text too long to list its commands: the words in order on one line of it deny, the program alone asks."""
+    """For a text too long to list its commands: the words in order on one line of it deny, the program alone asks. Longer
+    than this no shell can be started with it."""
+    if len(text) > LONGEST:
+        return "maybe"
     program = re.escape(_program(words[0]))
     first = rf"(?<![\w.-]){program}(?![\w.-])"
     rest = "".join(rf"[^;&|\n]*?(?<![\w-]){re.escape(word)}(?![\w-])" for word in words[1:])

@@ -104,14 +104,14 @@ def _command(rule: Rule, call: PlannedCall) -> Match:
 
 def _path(rule: Rule, call: PlannedCall) -> Match:
     assert rule.path is not None
-    if not call.targets:
+    if not call.targets and (call.command is None or call.command.whole):
         return "no"
     wanted = _pattern(_absolute(rule.path, call))
     if rule.action == "allow":
-        sure = call.command is None and all(wanted.fullmatch(target.real) for target in call.targets)
+        sure = call.command is None and bool(call.targets) and all(wanted.fullmatch(target.real) for target in call.targets)
         return "yes" if sure else "no"
     fixed = _fixed(_absolute(rule.path, call))
-    found: Match = "no"
+    found: Match = "no" if call.command is None or call.command.whole else "maybe"
     for target in call.targets:
         if wanted.fullmatch(target.real) or wanted.fullmatch(target.path):
             return "yes"

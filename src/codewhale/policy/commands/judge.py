@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from codewhale.policy.commands.deny.flows import judge_flows
 from codewhale.policy.commands.deny.rules import Finding, judge_act
-from codewhale.policy.commands.deny.scan import Act, Scan
+from codewhale.policy.commands.deny.scan import Act, scanned
 from codewhale.policy.commands.deny.targets import Targets
 from codewhale.policy.commands.grammar import Grammar
 from codewhale.policy.commands.paths import NULL, Paths
@@ -45,8 +45,7 @@ def judge(text: str, place: Place) -> Judgement:
 def _forbidden(text: str, place: Place) -> Judgement | None:
     if len(text) > LONGEST_RUNNABLE:
         return None
-    scan = Scan(place)
-    scan.read(text)
+    scan = scanned(text, place)
     targets = Targets(place)
     found = _first_finding(scan.acts, targets) or judge_flows(scan.acts)
     if found is None:

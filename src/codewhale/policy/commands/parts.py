@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from codewhale.domain.decisions import Target
 from codewhale.policy.commands.deny.rules import written
-from codewhale.policy.commands.deny.scan import Act, Scan
+from codewhale.policy.commands.deny.scan import Act, scanned
 from codewhale.policy.commands.judge import LONGEST_RUNNABLE
 from codewhale.policy.commands.paths import NULL
 from codewhale.policy.commands.reader import Reader, Redirect
@@ -19,18 +19,18 @@ from codewhale.policy.commands.verdict import Place, Refused
 from codewhale.policy.planned import ShellText
 
 MOST_TARGETS = 200
-MOST_PARTS = 2_000
+MOST_WORDS = 2_000
 
 
 def take_apart(text: str, place: Place) -> tuple[ShellText, tuple[Target, ...]]:
     """The text as rules see it, and the files that it names. Never raises."""
     try:
-        scan = Scan(place)
-        if len(text) <= LONGEST_RUNNABLE:
-            scan.read(text)
-        targets = _targets(scan.acts)
+        if len(text) > LONGEST_RUNNABLE:
+            return ShellText(text=text, cwd=place.cwd, whole=False), ()
+        scan = scanned(text, place)
+        targets, all_named = _targets(scan.acts)
         parts = tuple(tuple(act.argv) for act in scan.acts if act.argv)
-        whole = scan.whole and len(text) <= LONGEST_RUNNABLE and len(parts) <= MOST_PARTS
+        whole = scan.whole and all_named
         return ShellText(text=text, cwd=place.cwd, parts=parts, plain=_plain(text), whole=whole), targets
     except Exception:  # noqa: BLE001 - boundary: a reader that breaks has seen nothing for sure
         return ShellText(text=text, cwd=place.cwd, whole=False), ()
@@ -57,9 +57,14 @@ def _harmless(redirect: Redirect) -> bool:
     return redirect.target.value == NULL and redirect.operator in ("<", ">", ">>", "&>", "&>>")
 
 
-def _targets(acts: list[Act]) -> tuple[Target, ...]:
+def _targets(acts: list[Act]) -> tuple[tuple[Target, ...], bool]:
+    """The files that are named, and whether these are all."""
     found: dict[tuple[str, bool], Target] = {}
+    words = 0
     for act in acts:
+        words += len(act.argv)
+        if words > MOST_WORDS:
+            return tuple(found.values()), False
         for given, write in _named(act):
             for folder in dict.fromkeys(act.folders or ("/",)):
                 path = os.path.normpath(os.path.join(folder, given))
@@ -67,8 +72,8 @@ def _targets(acts: list[Act]) -> tuple[Target, ...]:
                     continue
                 found[path, write] = Target(given=given, path=path, real=os.path.realpath(path), write=write)
                 if len(found) >= MOST_TARGETS:
-                    return tuple(found.values())
-    return tuple(found.values())
+                    return tuple(found.values()), False
+    return tuple(found.values()), True
 
 
 def _named(act: Act) -> Iterator[tuple[str, bool]]:

@@ -6,6 +6,7 @@ Walks without recursion, follows assignments and `cd`, and looks into nested she
 import os
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from msgspec import Struct, field
 from tree_sitter import Node
@@ -239,6 +240,14 @@ class Scan:
         if calls and spread:
             self._groups += 1
             self.acts.append(Act(argv=[], text=source(node), group=self._groups, bomb=True))
+
+
+@lru_cache(maxsize=4)
+def scanned(text: str, place: Place) -> Scan:
+    """The scan of a text; several questions are asked about the same one, one after the other."""
+    scan = Scan(place)
+    scan.read(text)
+    return scan
 
 
 def _chosen(root: Node, text: bytes) -> list[Node]:
