@@ -11,8 +11,8 @@ Path = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
 class SandboxKeys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[sandbox]`, where an unknown key is an error: more folders that programs may write, more places that they must not see, and the network through the
-    allow-list proxy."""
+    """`[sandbox]`: more folders that programs may write, more places that they must not see, and the network through the
+    allow-list proxy. A key that is not known is an error: it may have been meant to hold something."""
 
     writable_roots: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()

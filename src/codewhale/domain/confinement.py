@@ -127,6 +127,12 @@ def within(path: str, root: str) -> bool:
     return path == root or path.startswith(root if root.endswith("/") else f"{root}/")
 
 
+def hidden_below(held: Confinement, roots: Iterable[str]) -> tuple[str, ...]:
+    """The hidden places that lie in one of `roots`; what a root itself lies in does not hide it."""
+    inside = tuple(roots)
+    return tuple(place for place in held.hidden if any(place != root and within(place, root) for root in inside))
+
+
 def refused_write(held: Confinement, anchor: str, parts: Sequence[str]) -> str | None:
     """Why the file tools must not write the real place `parts` below `anchor`, in words that fit after its name; None when
     they may. What steers git or an agent is refused at any depth below, in any spelling that a file system takes for it."""
@@ -139,7 +145,7 @@ def refused_write(held: Confinement, anchor: str, parts: Sequence[str]) -> str |
             return f"is inside {part}, which steers git, an agent or codewhale itself: nothing is written there"
     if not any(within(path, root) for root in held.writable):
         return "is outside the folders that the sandbox policy of this turn lets be written"
-    if any(within(path, place) for place in held.hidden):
+    if any(within(path, place) for place in hidden_below(held, (anchor,))):
         return "is in a place that the sandbox hides"
     return None
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from codewhale.domain.confinement import Confinement, refused_write
+from codewhale.domain.confinement import Confinement, hidden_below, refused_write, within
 from codewhale.domain.errors import ToolError
 from codewhale.workspace.batch import Change, Stamp, commit_all, stamp_of
 from codewhale.workspace.beneath import Anchors, Raced, Spot, failed, shown
@@ -55,6 +55,7 @@ class Files:
         """`held` is what holds for programs in the same place; the same paths are refused here."""
         self._anchors = Anchors(root, trusted)
         self._held = held or Confinement(policy="workspace-write", writable=("/",))
+        self._hidden = hidden_below(self._held, (self._anchors.root, *trusted))
 
     @property
     def root(self) -> str:
@@ -213,6 +214,8 @@ class Files:
             raise ToolError(
                 f"{shown(path)} is a directory, not a file. list_dir shows what is in it.", category="invalid_input"
             )
+        if self._hidden and any(within(spot.real, place) for place in self._hidden):
+            raise ToolError(f"{shown(path)} is hidden from programs and tools.", category="permission_denied")
         if not stat.S_ISREG(spot.found.st_mode):
             raise ToolError(f"{shown(path)} is a device, pipe or socket, not a file.", category="invalid_input")
         return spot.found

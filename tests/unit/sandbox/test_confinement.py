@@ -1,5 +1,7 @@
 """Which places a program may write, never write or never see: lists that follow from a policy, a workspace and a home."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,8 @@ from codewhale.domain.confinement import (
     refused_write,
     within,
 )
+from codewhale.domain.errors import ToolError
+from codewhale.workspace.files import Files
 
 
 @pytest.mark.parametrize(
@@ -87,3 +91,37 @@ def test_within_knows_where_a_name_ends() -> None:
     assert within("/w", "/w")
     assert within("/w", "/")
     assert not within("/wide", "/w")
+
+
+def test_the_file_tools_do_not_read_what_programs_do_not_see(tmp_path: Path) -> None:
+    home = tmp_path.resolve()
+    (home / ".ssh").mkdir()
+    (home / ".ssh" / "id").write_text("secret")
+    (home / "plain").write_text("open")
+    files = Files(str(home), held=confinement("workspace-write", str(home), str(home)))
+    assert files.read("plain").content == b"open"
+    with pytest.raises(ToolError, match="hidden"):
+        files.read(".ssh/id")
+
+
+def test_a_workspace_inside_a_hidden_place_is_not_hidden(tmp_path: Path) -> None:
+    ws = tmp_path.resolve() / ".deepseek" / "ws"
+    ws.mkdir(parents=True)
+    (ws / "plain").write_text("open")
+    files = Files(str(ws), held=confinement("workspace-write", str(ws), str(tmp_path.resolve())))
+    assert files.read("plain").content == b"open"
+    files.write("new", b"x", None)
+
+
+@pytest.mark.parametrize("name", [".vscode/tasks.json", ".mcp.json", "sub/.git/hooks/pre-commit", ".claude/x"])
+def test_the_file_tools_write_none_of_the_protected_names(tmp_path: Path, name: str) -> None:
+    ws = str(tmp_path.resolve())
+    with pytest.raises(ToolError, match="steers"):
+        Files(ws, held=confinement("workspace-write", ws, None)).write(name, b"x", None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_in_plan_mode_the_file_tools_write_nothing(tmp_path: Path) -> None:
+    ws = str(tmp_path.resolve())
+    with pytest.raises(ToolError, match="read-only"):
+        Files(ws, held=confinement("read-only", ws, None)).write("a", b"x", None)
