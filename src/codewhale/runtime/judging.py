@@ -6,6 +6,8 @@ import msgspec
 from msgspec import Struct
 
 from codewhale.config.environment import environment, given
+from codewhale.config.permissions import RulesRead
+from codewhale.config.project import ProjectLimits
 from codewhale.config.settings import Settings
 from codewhale.domain.confinement import Tier
 from codewhale.domain.decisions import Decision
@@ -36,6 +38,7 @@ __all__ = [
     "judge",
     "place_at",
     "posture_of",
+    "rules_here",
     "standing_of",
 ]
 
@@ -109,3 +112,9 @@ def tier_here() -> Tier:
         return processes.proof().tier
     finally:
         processes.close()
+
+
+def rules_here(settings: Settings) -> tuple[RulesRead, ProjectLimits]:
+    """The person's rules and what the workspace of the settings tightens, with what is wrong with them."""
+    book = Rulebook(settings.permissions_file, given(environment(), "HOME"))
+    return book.own(), book.limits(os.path.realpath(settings.workspace))

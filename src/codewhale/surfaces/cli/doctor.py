@@ -19,6 +19,7 @@ from codewhale.config.search import search_problem
 from codewhale.config.settings import Settings
 from codewhale.domain.errors import CodewhaleError
 from codewhale.runtime.edit_diagnostics import language_programs
+from codewhale.runtime.judging import rules_here
 from codewhale.runtime.owner import owner_of
 from codewhale.runtime.sandbox import proved
 from codewhale.runtime.tool_needs import lacking, tool_count
@@ -63,6 +64,7 @@ def findings(settings: Settings) -> list[Finding]:
         *_model(settings),
         _directory("workspace", settings.workspace),
         _trust(settings),
+        *_permissions(settings),
         _directory("data", settings.runtime_dir),
         _owner(settings),
         *_sandbox(),
@@ -112,6 +114,20 @@ def _trust(settings: Settings) -> Finding:
     if untrusted:
         return Finding("note", "trust", f"not trusted, so never run: {', '.join(untrusted)} (codewhale trust show)")
     return Finding("ok", "trust", "nothing in the workspace waits for your trust")
+
+
+def _permissions(settings: Settings) -> list[Finding]:
+    own, limits = rules_here(settings)
+    if own.problem is not None:
+        first = Finding("bad", "rules", f"{own.problem}: nothing is allowed by it, and everything is asked")
+    elif own.rules:
+        count = len(own.rules)
+        first = Finding("ok", "rules", f"{count} {'rule' if count == 1 else 'rules'} in {settings.permissions_file}")
+    else:
+        first = Finding("ok", "rules", f"none; they would stand in {settings.permissions_file}")
+    broken = [Finding("bad", "rules", f"{text}: everything is asked in this workspace") for text in limits.broken]
+    ignored = [Finding("note", "rules", f"{one.path}: {one.key}: {one.message}") for one in limits.ignored]
+    return [first, *broken, *ignored]
 
 
 def _directory(subject: str, path: str) -> Finding:
