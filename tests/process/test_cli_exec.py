@@ -170,6 +170,29 @@ def test_a_person_at_a_terminal_is_asked(start: Start, tmp_path: Path, answer: b
     assert (tmp_path / "work" / "new.txt").exists() is written
 
 
+def test_an_approval_says_why_and_can_become_a_rule(start: Start, tmp_path: Path) -> None:
+    controller, terminal = pty.openpty()
+    process = start("exec", "write it", stdin=terminal, stderr=terminal)
+    os.close(terminal)
+    shown = until(controller, b"[N]o: ")
+    assert b"asked     write_file needs an approval  [tool_default]" in shown
+    assert f"file      {tmp_path}/work/new.txt".encode() in shown
+    os.write(controller, b"r\n")
+    offered = until(controller, b"Enter for none: ")
+    assert b"of 1 decisions it is about 1" in offered
+    assert b"ask would have become allow: 1" in offered
+    os.write(controller, b"1\n")
+    until(controller, b"thread thr_")
+    code, _, _ = finished(process)
+    os.close(controller)
+    assert code == 0
+    (tmp_path / "work" / "new.txt").unlink()
+    code, out, err = finished(start("exec", "write it"))
+    assert (code, out) == (0, "I write it.\nDone.\n")
+    assert "denied" not in err
+    assert (tmp_path / "work" / "new.txt").exists()
+
+
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_the_turn_and_the_thread_can_go_on(start: Start, number: signal.Signals, expected: int) -> None:
     process = start("exec", "--output-format", "stream-json", "wait")
