@@ -321,27 +321,6 @@ class SnapshotTaken(Struct, frozen=True, kw_only=True, omit_defaults=True):
     missing: tuple[str, ...] = ()
 
 
-class ProcessStarted(Struct, frozen=True, kw_only=True):
-    """A background process is about to begin (ours; the HTTP stream leaves the three of them out): durable before it does."""
-
-    WIRE: ClassVar[str] = "process.started"
-    process: Process
-
-
-class ProcessEnded(Struct, frozen=True, kw_only=True):
-    """A background process has ended: the record after it, once. It may come in any turn of its thread, or in none."""
-
-    WIRE: ClassVar[str] = "process.ended"
-    process: Process
-
-
-class ProcessTold(Struct, frozen=True, kw_only=True):
-    """The model has been told of the end, by the item recorded with this event or by a result: once."""
-
-    WIRE: ClassVar[str] = "process.told"
-    process_id: str
-
-
 Payload = (
     ThreadStarted
     | ThreadUpdated

@@ -90,8 +90,6 @@ def _thread(book: _Book, event: e.Event, payload: e.Payload, broken: _Report) ->
             _turn_started(book, payload, broken)
         case e.TurnCompleted():
             _turn_completed(book, payload, broken)
-        case e.ProcessStarted() | e.ProcessEnded() | e.ProcessTold():
-            _process(book, event, payload, broken)
         case _ if event.turn_id is not None:
             _inside_turn(book, event, payload, broken)
         case _:

@@ -61,7 +61,6 @@ class Runtime:
         self._group = group
         self._tasks: RuntimeTasks | None = None
         self._automations: RuntimeAutomations | None = None
-        self._processes: RuntimeProcesses | None = None
         self._healing = asyncio.Lock()
         self._broken = False
         self.idempotency = Idempotency(ports.store.receipts, ports.clock, self._heal)
@@ -277,14 +276,6 @@ class Runtime:
                 self._tasks.ledger.forget()
             await self.recover()
             self._broken = False
-
-    def _turn_begun(self, resident: Resident, active: ActiveTurn) -> None:
-        if self._processes is not None or self._ports.store.processes.untold(resident.thread.id):
-            self.processes.turn_begun(resident, active)
-
-    def _turn_ended(self, resident: Resident) -> None:
-        if self._processes is not None:
-            self._processes.turn_ended(resident)
 
     def _choose(self, provider: str, model: str) -> None:
         self._defaults = replace(self._defaults, provider=provider, model=model)
