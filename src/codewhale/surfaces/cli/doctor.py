@@ -24,6 +24,7 @@ from codewhale.runtime.owner import owner_of
 from codewhale.runtime.sandbox import proved
 from codewhale.runtime.tool_needs import lacking, tool_count
 from codewhale.runtime.trust import untrusted_of
+from codewhale.runtime.undo.refused import undo_refused
 from codewhale.surfaces.cli.doctor_report import report
 from codewhale.surfaces.cli.parser import settings_of
 from codewhale.surfaces.cli.terminal import clean, write_lines, write_text
@@ -69,6 +70,7 @@ def findings(settings: Settings) -> list[Finding]:
         _owner(settings),
         *_sandbox(),
         _program("git", "needed to see what changed"),
+        _undo(settings),
         _program("bash", "needed to run shell commands"),
         _tools(),
         _language_servers(settings),
@@ -128,6 +130,13 @@ def _permissions(settings: Settings) -> list[Finding]:
     broken = [Finding("bad", "rules", f"{text}: everything is asked in this workspace") for text in limits.broken]
     ignored = [Finding("note", "rules", f"{one.path}: {one.key}: {one.message}") for one in limits.ignored]
     return [first, *broken, *ignored]
+
+
+def _undo(settings: Settings) -> Finding:
+    why = undo_refused(settings)
+    if why is not None:
+        return Finding("note", "undo", f"not here: {why}")
+    return Finding("ok", "undo", f"files before and after each turn are kept in {settings.snapshots_dir}")
 
 
 def _directory(subject: str, path: str) -> Finding:
