@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from codewhale.domain.confinement import confinement
 from codewhale.domain.decisions import Touch
 from codewhale.domain.errors import ToolError
 from codewhale.domain.tools import ToolOutput
@@ -15,6 +16,7 @@ from codewhale.workspace.beneath import shown
 from codewhale.workspace.git.repository import Repository, find_repository
 from codewhale.workspace.git.run import find_git
 from codewhale.workspace.plain import plain
+from codewhale.workspace.processes import Processes
 
 LIMIT = 40_000
 _BYTES = 4 * LIMIT
@@ -125,7 +127,8 @@ async def _ask(
     ctx: ToolContext, words: Sequence[str], path: str | None, *, nothing: str = "", whole: bool = False
 ) -> ToolOutput:
     """What git says of the path. With `whole` the revision names the file itself, so no path may follow."""
-    git = find_git(ctx.processes, ctx.files.root)
+    processes = _read_only(ctx)
+    git = find_git(processes, ctx.files.root)
     if git is None:
         raise ToolError("git is not installed here (one inside the workspace is not used).", category="not_available")
     repository = find_repository(ctx.files.root)
@@ -144,7 +147,7 @@ async def _ask(
     metadata: dict[str, object] = {
         "truncated": cut,
         "bytes": done.stdout.length,
-        "confined_by": ctx.processes.confined_by,
+        "confined_by": processes.confined_by,
     }
     if not text.strip():
         return ToolOutput(text=nothing or "(git says nothing)", metadata=metadata)
@@ -152,6 +155,13 @@ async def _ask(
         kept = text[:LIMIT]
         text = f"{kept}\n[cut after {len(kept):,} characters of about {done.stdout.length:,} bytes; ask for a path or for less]"
     return ToolOutput(text=text, metadata=metadata)
+
+
+def _read_only(ctx: ToolContext) -> Processes:
+    """Where the turn's programs are confined, git writes nowhere at all and has no network."""
+    if ctx.processes.confined_by in ("none", "external"):
+        return ctx.processes
+    return ctx.processes.confined(confinement("read-only", ctx.files.root, ctx.processes.home))
 
 
 def _place(ctx: ToolContext, repository: Repository, path: str | None) -> str | None:
