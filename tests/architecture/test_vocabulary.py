@@ -36,6 +36,8 @@ EVENTS = [
     "task.updated",
     "automation.updated",
     "occurrence.updated",
+    "context.pinned",
+    "context.told",
     "snapshot.taken",
     "process.started",
     "process.ended",
@@ -49,7 +51,14 @@ def test_the_events_are_the_documented_ones() -> None:
 
 def test_few_are_kept_from_the_published_stream() -> None:
     processes = {"process.started", "process.ended", "process.told"}
-    ours = {"call.decided", "step.completed", "task.updated", "automation.updated", "occurrence.updated", "snapshot.taken"}
+    ours = {
+        "call.decided",
+        "step.completed",
+        "task.updated",
+        "automation.updated",
+        "occurrence.updated",
+        "snapshot.taken",
+    } | {"context.pinned", "context.told"}
     assert ours | processes == INTERNAL
 
 

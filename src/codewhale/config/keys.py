@@ -96,6 +96,7 @@ class FileKeys(Struct, frozen=True, kw_only=True):
     skills_dir: Text | None = None
     mcp_config_path: Text | None = None
     notes_path: Text | None = None
+    instructions: tuple[Text, ...] = ()
     providers: dict[str, ProviderKeys] = field(default_factory=dict[str, ProviderKeys])
     retry: RetryKeys = RetryKeys()
     stream: StreamKeys = StreamKeys()
@@ -184,6 +185,7 @@ def _layer(keys: FileKeys, problems: tuple[Problem, ...], path: str) -> Layer:
         skills_dir=keys.skills_dir,
         mcp_config=keys.mcp_config_path,
         notes_path=keys.notes_path,
+        instructions=keys.instructions or None,
         always_load=keys.tools.always_load or None,
         providers={name: _provider(p) for name, p in keys.providers.items()},
         problems=problems,

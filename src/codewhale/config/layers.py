@@ -66,6 +66,7 @@ class Layer(Struct, frozen=True, kw_only=True):
     skills_dir: str | None = None
     mcp_config: str | None = None
     notes_path: str | None = None
+    instructions: tuple[str, ...] | None = None
     always_load: tuple[str, ...] | None = None
     workspace: str | None = None
     lsp: LspSettings | None = None

@@ -99,6 +99,7 @@ def load(overrides: Overrides | None = None, *, environ: dict[str, str] | None =
         ca_file=_absolute(all_of.ca_file) if all_of.ca_file else None,
         skills_dir=_beside(path, all_of.skills_dir) or os.path.join(where.home, "skills"),
         mcp_config=_beside(path, all_of.mcp_config) or os.path.join(where.home, "mcp.json"),
+        instructions=tuple(_beside(path, one) or one for one in all_of.instructions or ()),
         notes_path=_beside(path, all_of.notes_path) or os.path.join(where.home, "notes.txt"),
         always_load=all_of.always_load or (),
         problems=file.problems,

@@ -160,6 +160,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     skills_dir: str
     mcp_config: str
     notes_path: str
+    instructions: tuple[str, ...] = ()
     always_load: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct, field
 
-from codewhale.domain.messages import AssistantMessage, Message, ToolMessage, UserMessage
+from codewhale.domain.messages import AssistantMessage, Message, Reasoned, ToolMessage, UserMessage
 from codewhale.domain.records import Item
 
 UNKNOWN_OUTCOME = "The call did not finish; whether it had an effect is unknown. Check before you repeat it."
@@ -52,6 +52,7 @@ def step_messages(items: Iterable[Item]) -> list[Message]:
     """The assistant message of one step and the results of its calls; nothing for a step that only reasoned."""
     text: list[str] = []
     reasoning: list[str] = []
+    reasoned: list[Reasoned] = []
     calls: list[Item] = []
     for item in items:
         if item.call is not None:
@@ -60,11 +61,17 @@ def step_messages(items: Iterable[Item]) -> list[Message]:
             text.append(item.detail or "")
         elif item.kind == "agent_reasoning":
             reasoning.append(item.detail or "")
+            if item.carried is not None:
+                before = sum(map(len, text))
+                reasoned.append(Reasoned(text=item.detail or "", carried=item.carried, at=before))
     spoken = "".join(text)
     if not spoken and not calls:
         return []
     answer = AssistantMessage(
-        text=spoken, reasoning="".join(reasoning), calls=tuple(item.call for item in calls if item.call is not None)
+        text=spoken,
+        reasoning="".join(reasoning),
+        calls=tuple(item.call for item in calls if item.call is not None),
+        reasoned=tuple(reasoned),
     )
     return [answer, *(_result(item) for item in calls)]
 

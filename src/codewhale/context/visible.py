@@ -21,11 +21,11 @@ def visible(text: str) -> str:
     return _HIDDEN.sub(lambda found: f"<U+{ord(found[0]):04X}>", text)
 
 
-def element(name: str, content: str, **attributes: str) -> str:
+def element(tag: str, content: str, **attributes: str) -> str:
     """`content` made visible, in an element that it cannot close."""
     shown = "".join(f' {key}="{_attribute(value)}"' for key, value in attributes.items())
-    inner = re.sub(rf"<(/?\s*{re.escape(name)})", r"&lt;\1", visible(content), flags=re.IGNORECASE)
-    return f"<{name}{shown}>\n{inner.rstrip()}\n</{name}>"
+    inner = re.sub(rf"<(/?\s*{re.escape(tag)})", r"&lt;\1", visible(content), flags=re.IGNORECASE)
+    return f"<{tag}{shown}>\n{inner.rstrip()}\n</{tag}>"
 
 
 def _attribute(value: str) -> str:

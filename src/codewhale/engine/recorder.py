@@ -54,6 +54,7 @@ class TurnRecorder:
         self._usage: Usage | None = None
         self._began = ports.clock.monotonic()
         self.step = 0
+        self.rerouted: str | None = None
 
     @property
     def turn(self) -> Turn:
@@ -173,7 +174,9 @@ class TurnRecorder:
         """The call as it may be kept; what runs is the call as it was asked for."""
         clean = self.ports.redactor.text
         name, arguments = clean(call.name), clean(call.arguments)
-        return call if (name, arguments) == (call.name, call.arguments) else replace(call, name=name, arguments=arguments)
+        return (
+            call if (name, arguments) == (call.name, call.arguments) else replace(call, name=name, arguments=arguments)
+        )
 
     def note(self, text: str, *, kind: ItemKind = "status") -> None:
         """A status or error item, born finished."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from codewhale.domain import events as e
 from codewhale.domain.messages import (
@@ -11,11 +12,13 @@ from codewhale.domain.messages import (
     FinishReason,
     ModelRequest,
     ReasoningDelta,
+    ReasoningSealed,
+    Rerouted,
     TextDelta,
     UsageReported,
     Waiting,
 )
-from codewhale.domain.records import Item, ItemKind, ToolCall, Usage
+from codewhale.domain.records import Carried, Item, ItemKind, ToolCall, Usage
 from codewhale.domain.usage import Rate, RateAt, charge
 from codewhale.engine.recorder import OpenItem, TurnRecorder
 from codewhale.llm.provider import Provider
@@ -26,11 +29,18 @@ def no_rate(moment: str) -> Rate | None:
     del moment
 
 
+def no_other(provider: str, model: str) -> RateAt:
+    """For a provider that never hands a call to another route."""
+    del provider, model
+    return no_rate
+
+
 class Caller(Struct, frozen=True, kw_only=True):
-    """The model to be called and its prices."""
+    """The model to be called and its prices; `other` gives those of a route that a call was handed to."""
 
     provider: Provider
     rate: RateAt
+    other: Callable[[str, str], RateAt] = no_other
 
 
 class StepResult(Struct, frozen=True, kw_only=True):
@@ -41,7 +51,7 @@ class StepResult(Struct, frozen=True, kw_only=True):
     finish: FinishReason
 
 
-Heard = TextDelta | ReasoningDelta | CallReady
+Heard = TextDelta | ReasoningDelta | ReasoningSealed | CallReady
 
 
 async def run_step(recorder: TurnRecorder, caller: Caller, request: ModelRequest) -> StepResult:
@@ -55,6 +65,8 @@ async def run_step(recorder: TurnRecorder, caller: Caller, request: ModelRequest
                 speaker.say("agent_message", event.text)
             case ReasoningDelta():
                 speaker.say("agent_reasoning", event.text)
+            case ReasoningSealed():
+                speaker.seal(event.carried)
             case CallReady():
                 calls.append(event.call)
 
@@ -72,6 +84,7 @@ async def listen(
     """Give what the model says to `hear`, then call `end`, and record what the call used and cost, however it ended."""
     usage: Usage | None = None
     finish: FinishReason | None = None
+    provider, model, rate = caller.provider.name, request.model, caller.rate
     began = recorder.ports.clock.monotonic()
     moment = recorder.ports.clock.now()
     try:
@@ -83,6 +96,9 @@ async def listen(
                     finish = event.reason
                 case Waiting():
                     recorder.note(_waiting(event))
+                case Rerouted():
+                    provider, model, rate = event.provider, event.model, caller.other(event.provider, event.model)
+                    _tell(recorder, event)
                 case _:
                     hear(event)
         end()
@@ -92,12 +108,12 @@ async def listen(
         recorder.append(
             e.StepCompleted(
                 step=recorder.step,
-                provider=caller.provider.name,
-                model=request.model,
+                provider=provider,
+                model=model,
                 finish_reason=finish or "cut",
                 duration_ms=int((recorder.ports.clock.monotonic() - began) * 1000),
                 usage=usage,
-                charge=None if usage is None else charge(usage, caller.rate(moment)),
+                charge=None if usage is None else charge(usage, rate(moment)),
             )
         )
     return finish or "unknown"
@@ -117,10 +133,30 @@ class _Speaker:
             self._open = self._recorder.open_item(kind)
         self._open.delta(text)
 
+    def seal(self, carried: Carried) -> None:
+        """The reasoning under way is a whole block; one without text still has an item, since it has to be given back."""
+        if self._open is None or self._open.item.kind != "agent_reasoning":
+            self.stop()
+            self._open = self._recorder.open_item("agent_reasoning")
+        kept = replace(carried, data=self._recorder.ports.redactor.text(carried.data))
+        self._open.item = replace(self._open.item, carried=kept)
+        self.stop()
+
     def stop(self) -> None:
         if self._open is not None:
             self.items.append(self._open.complete())
             self._open = None
+
+
+def _tell(recorder: TurnRecorder, event: Rerouted) -> None:
+    """Say once in a turn that another route answers, and why."""
+    told = f"{event.reason.rstrip(chr(46))}. {event.model} by {event.provider} answers instead."
+    if told != recorder.rerouted:
+        recorder.rerouted = told
+        recorder.append(
+            e.RouteChosen(cause="fallback", provider=event.provider, model=event.model, reason=event.reason)
+        )
+        recorder.note(told)
 
 
 def _waiting(event: Waiting) -> str:

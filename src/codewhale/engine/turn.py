@@ -17,6 +17,7 @@ from codewhale.domain.messages import Effort, Message, ModelRequest, ToolSpec
 from codewhale.domain.records import Item, Status, ToolCall
 from codewhale.engine.call import run_calls
 from codewhale.engine.middleware import LoopPolicy, LoopState, Stop
+from codewhale.engine.pins import Header
 from codewhale.engine.planning import CallRoom
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.step import Caller, StepResult, run_step
@@ -30,6 +31,7 @@ class Conversation(Struct, kw_only=True):
 
     messages: list[Message]
     call_ids: set[str]
+    header: Header = field(default_factory=Header)
     active: Activation
 
 

@@ -8,8 +8,7 @@ from msgspec.structs import replace
 
 from codewhale.config.settings import Settings
 from codewhale.domain.confinement import Confinement, Policy, Surface, confinement, policy_of
-from codewhale.domain.records import Thread
-from codewhale.policy.mode import parse_mode
+from codewhale.policy.mode import Mode
 from codewhale.runtime.outside import Outside
 from codewhale.workspace.web.web import Web
 
@@ -26,9 +25,9 @@ async def granted(settings: Settings, web: Web) -> AsyncGenerator[Surface, None]
         yield replace(settings.sandbox, proxy=proxy.socket_path)
 
 
-def in_words(thread: Thread, surface: Surface) -> str:
-    """What holds a thread's programs, for its system text: the same in all its turns of its own mode."""
-    policy = policy_of(parse_mode(thread.mode), surface.policy)
+def in_words(mode: Mode, surface: Surface) -> str:
+    """What holds the programs of a turn in this mode, as the model is told."""
+    policy = policy_of(mode, surface.policy)
     if policy == "danger-full-access":
         return "none; commands have full access"
     if policy == "external-sandbox":

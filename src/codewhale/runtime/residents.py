@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from codewhale.context.conversation import messages
 from codewhale.domain.errors import NotFound
 from codewhale.domain.records import Thread
+from codewhale.engine.pins import Header
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.turn import Conversation, Steers
 from codewhale.engine.watch import Watches
@@ -90,5 +91,10 @@ async def conversation_of(resident: Resident, store: Store, *, before: str) -> C
             resident.settled = None
         items = [item for item in store.items(resident.thread.id) if item.turn_id != before]
         taken = {item.call.id for item in items if item.call is not None}
-        resident.conversation = Conversation(messages=messages(items), call_ids=taken, active=Activation(items))
+        resident.conversation = Conversation(
+            messages=messages(items),
+            call_ids=taken,
+            active=Activation(items),
+            header=Header.of(store, resident.thread.id),
+        )
     return resident.conversation

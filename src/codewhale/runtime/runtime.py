@@ -204,15 +204,15 @@ class Runtime:
         self, approval_id: str, decision: ApprovalDecision, *, remember: bool = False, reason: str | None = None
     ) -> None:
         await self._heal()
-        await self._turns.decide(approval_id, decision, remember=remember, reason=reason)
+        await self._turns.answers.decide(approval_id, decision, remember=remember, reason=reason)
 
     async def answer(self, thread_id: str, input_id: str, answers: Sequence[Answer]) -> None:
         await self._heal()
-        await self._turns.answer(self.resident(thread_id), input_id, [whole_fields(one) for one in answers])
+        await self._turns.answers.answer(self.resident(thread_id), input_id, [whole_fields(one) for one in answers])
 
     async def resolve_call(self, thread_id: str, turn_id: str, call_id: str, result: ClientToolResult) -> None:
         await self._heal()
-        await self._turns.resolve_call(self.resident(thread_id), turn_id, call_id, result)
+        await self._turns.answers.resolve_call(self.resident(thread_id), turn_id, call_id, result)
 
     async def thread(self, thread_id: str) -> Thread:
         return self.resident(thread_id).thread

@@ -1,18 +1,23 @@
 """What a runtime is told about the world around its threads. Values only, so that a start costs nothing."""
 
+import os
+
 from msgspec import Struct
 
 from codewhale.config.settings import Settings
 
 
 class Surroundings(Struct, frozen=True, kw_only=True):
-    """Where the person keeps skills, MCP servers and notes, and the settings that name providers; None: there are none."""
+    """Where the person keeps skills, MCP servers, notes and instructions for every project, and the settings that name
+    providers; None: there are none."""
 
     skills_dir: str
     skills_state: str
     mcp_config: str
     notes: str
     trusted_paths: str
+    instructions_file: str
+    instructions: tuple[str, ...] = ()
     settings: Settings | None = None
 
 
@@ -24,5 +29,7 @@ def surroundings_of(settings: Settings) -> Surroundings:
         mcp_config=settings.mcp_config,
         notes=settings.notes_path,
         trusted_paths=settings.trusted_paths_file,
+        instructions_file=os.path.join(settings.home, "AGENTS.md"),
+        instructions=settings.instructions,
         settings=settings,
     )

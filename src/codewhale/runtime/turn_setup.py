@@ -5,24 +5,25 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from codewhale.context.system import system_text
+from codewhale import __version__
 from codewhale.domain.commands import TurnInput
 from codewhale.domain.records import Thread
 from codewhale.domain.requests import ClientTool
 from codewhale.engine.client_tools import named, spec_of
 from codewhale.engine.middleware.step_limit import StepLimit
+from codewhale.engine.pins import Wanted, system_text
 from codewhale.engine.planning import CallRoom, Grant
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.requests import RequestDesk
 from codewhale.engine.step import Caller
-from codewhale.engine.turn import Steers, TurnSetup
+from codewhale.engine.turn import Conversation, Steers, TurnSetup
 from codewhale.engine.watch import Watches
 from codewhale.policy.decide import Posture
 from codewhale.policy.mode import parse_mode
-from codewhale.runtime.confining import confinement_of, in_words
+from codewhale.runtime.confining import confinement_of
+from codewhale.runtime.header_facts import header_parts
 from codewhale.runtime.outside import Model, Outside, Seat
 from codewhale.runtime.threads import Defaults
-from codewhale.tools.activation import Activation
 from codewhale.tools.catalogue import Allowed, Catalogue
 from codewhale.tools.registry import ENTRIES
 from codewhale.workspace.files import Files
@@ -41,21 +42,32 @@ class Stage(Struct, frozen=True, kw_only=True):
 
 class Sitting(Struct, frozen=True, kw_only=True):
     """What one turn brings: its record, its thread, what was asked for it, how much is allowed (asked anew for every call),
-    input that comes meanwhile, and the tools that were found before it."""
+    input that comes meanwhile, and the conversation before it."""
 
     recorder: TurnRecorder
     thread: Thread
     given: TurnInput
     posture: Callable[[], Posture]
     steers: Steers
-    active: Activation
+    conversation: Conversation
 
 
-def turn_setup(stage: Stage, sitting: Sitting) -> tuple[TurnSetup, Model]:
-    """The set-up of one turn and the model it calls. Raises `ConfigError`."""
+class Prepared(Struct, frozen=True, kw_only=True):
+    """A turn ready to begin: its set-up, the model it calls, and the header as it would be composed now."""
+
+    setup: TurnSetup
+    model: Model
+    wanted: Wanted
+
+
+def turn_setup(stage: Stage, sitting: Sitting) -> Prepared:
+    """Gets a turn ready; its thread's header is settled with it. Raises `ConfigError`."""
     thread, given, steers = sitting.thread, sitting.given, sitting.steers
     model = stage.outside.models(given.model or thread.model, thread.model_provider)
     brought = named(given.dynamic_tools or (), ENTRIES)
+    ignored = stage.outside.standing.ignored(thread.id, thread.workspace)
+    if ignored is not None:
+        sitting.recorder.note(ignored)
 
     def tell(text: str, source: str) -> None:
         if not steers.closed:
@@ -71,18 +83,21 @@ def turn_setup(stage: Stage, sitting: Sitting) -> tuple[TurnSetup, Model]:
         group=stage.group,
         tell=tell,
     )
-    catalogue = Catalogue(_allowed(stage, seat), sitting.active)
+    catalogue = Catalogue(_allowed(stage, seat), sitting.conversation.active)
+    parts, warnings = header_parts(sitting.recorder, thread, sitting.posture(), stage.outside)
+    wanted = Wanted(parts=parts, tools=catalogue.first, model=model.name, version=__version__)
+    pinned = sitting.conversation.header.settle(sitting.recorder, wanted, warnings)
     setup = TurnSetup(
         caller=Caller(provider=model.provider, rate=model.rate),
         model=model.name,
-        system=seat.recorder.ports.redactor.text(system_text(thread, in_words(thread, stage.outside.standing.surface))),
-        tools=(*catalogue.first, *(spec_of(name, tool) for name, tool in brought.items())),
+        system=system_text(pinned),
+        tools=(*pinned.tools, *(spec_of(name, tool) for name, tool in brought.items())),
         room=_room(stage, seat, catalogue, brought),
         policies=(StepLimit(given.max_steps or stage.defaults.max_steps),),
         max_output_tokens=model.max_output_tokens,
         effort=model.effort,
     )
-    return setup, model
+    return Prepared(setup=setup, model=model, wanted=wanted)
 
 
 def _room(stage: Stage, seat: Seat, catalogue: Catalogue, brought: dict[str, ClientTool]) -> CallRoom:

@@ -1,34 +1,34 @@
-"""Turns: claim the thread, run the turn as a task of the runtime, steer, interrupt, answer.
+"""Turns: claim the thread, run the turn as a task of the runtime, steer, interrupt.
 
 A thread's slot is claimed and released without an await, so two callers can never both start a turn, and a client that
 reacts to `turn.completed` always finds the thread free.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from codewhale.context.conversation import said
 from codewhale.domain import events as e
 from codewhale.domain.commands import StartedTurn, TurnInput
-from codewhale.domain.errors import Conflict, InvalidInput, NotFound, StoreError
+from codewhale.domain.errors import Conflict, InvalidInput, StoreError
 from codewhale.domain.messages import UserMessage
 from codewhale.domain.records import SCHEMA_VERSION, Turn, summarize
-from codewhale.domain.requests import Answer, ApprovalDecision, ClientToolResult, RequestKind
-from codewhale.domain.text import whole, whole_fields
 from codewhale.engine.client_tools import named
 from codewhale.engine.compact import Focus, compact
 from codewhale.engine.planning import Grant
 from codewhale.engine.ports import Ports
 from codewhale.engine.recorder import TurnRecorder
-from codewhale.engine.requests import OpenRequest, RequestDesk
+from codewhale.engine.requests import RequestDesk
 from codewhale.engine.turn import Conversation, TurnSetup, conclude, run_turn
 from codewhale.policy.mode import parse_mode
-from codewhale.runtime.outside import Model, Outside
+from codewhale.runtime.answers import Answers
+from codewhale.runtime.outside import Outside
 from codewhale.runtime.residents import ActiveTurn, Resident, Residents, conversation_of
 from codewhale.runtime.threads import Defaults
-from codewhale.runtime.turn_setup import Sitting, Stage, posture_of, turn_setup
+from codewhale.runtime.turn_setup import Prepared, Sitting, Stage, posture_of, turn_setup
 from codewhale.store.port import Ticket
 from codewhale.tools.registry import ENTRIES
 
@@ -56,6 +56,7 @@ class Turns:
         self._around = around
         self._desk = RequestDesk(ports.store.request_known)
         self._stage = Stage(defaults=defaults, outside=outside, desk=self._desk, grant=around.grant, group=around.group)
+        self.answers = Answers(ports, self._desk, residents)
         self._stopping = False
 
     async def start(self, resident: Resident, given: TurnInput) -> StartedTurn:
@@ -168,47 +169,6 @@ class Turns:
         await ticket
         return turn
 
-    async def decide(
-        self, approval_id: str, decision: ApprovalDecision, *, remember: bool, reason: str | None = None
-    ) -> None:
-        """Answer an approval. `remember` with allow lets the rest of this turn and later ones run unasked."""
-        request = self._claim(approval_id, "approval", f"no pending approval with id '{approval_id}'")
-        recorder = request.recorder
-        words = None if reason is None else whole(reason)
-        decided = e.ApprovalDecided(approval_id=approval_id, decision=decision, remember=remember, reason=words)
-        if remember and decision == "allow":
-            self._remember(recorder)
-        await recorder.append(decided)
-
-    async def answer(self, resident: Resident, input_id: str, answers: Sequence[Answer]) -> None:
-        """Answer a question of this thread."""
-        missing = f"no pending user input with id '{input_id}'"
-        request = self._desk.look(input_id, "question")
-        if request is None or request.recorder.turn.thread_id != resident.thread.id or request.user_input is None:
-            raise NotFound(missing)
-        asked = {question.id for question in request.user_input.questions}
-        unknown = [answer.id for answer in answers if answer.id not in asked]
-        if unknown:
-            raise InvalidInput(f"no question with id '{unknown[0]}'; asked were {sorted(asked)}")
-        self._claim(input_id, "question", missing)
-        await request.recorder.append(e.UserInputAnswered(id=input_id, input_id=input_id, answers=tuple(answers)))
-
-    async def resolve_call(self, resident: Resident, turn_id: str, call_id: str, result: ClientToolResult) -> None:
-        """Give the result of a client-executed call of this turn."""
-        missing = f"no pending tool call with id '{call_id}' on turn {turn_id}"
-        request = self._desk.look(call_id, "client_tool")
-        if (
-            request is None
-            or request.recorder.turn.id != turn_id
-            or resident.thread.id != request.recorder.turn.thread_id
-        ):
-            raise NotFound(missing)
-        self._claim(call_id, "client_tool", missing)
-        content = tuple(whole_fields(part) for part in result.content)
-        await request.recorder.append(
-            e.ToolCallResolved(call_id=call_id, result_accepted=True, success=result.success, content=content)
-        )
-
     def stop_all(self, reason: str) -> None:
         """Interrupt every turn and start no more; the runtime's task group waits for their end."""
         self._stopping = True
@@ -223,24 +183,6 @@ class Turns:
         tasks = [one.task for one in active if one.task is not None]
         if tasks:
             await asyncio.wait(tasks)
-
-    def _claim(self, request_id: str, kind: RequestKind, missing: str) -> OpenRequest:
-        request = self._desk.look(request_id, kind)
-        if request is None:
-            raise NotFound(missing)
-        self._desk.take(request_id)
-        return request
-
-    def _remember(self, recorder: TurnRecorder) -> None:
-        resident = self._residents.get(recorder.turn.thread_id)
-        if resident.active is not None:
-            resident.active.posture = replace(resident.active.posture, auto_approve=True)
-        if not resident.thread.auto_approve:
-            resident.thread = replace(resident.thread, auto_approve=True, updated_at=self._ports.clock.now())
-            updated = e.ThreadUpdated(thread=resident.thread, changes={"auto_approve": True}, reason="remembered")
-            self._ports.store.append(
-                [e.NewEvent(timestamp=resident.thread.updated_at, thread_id=resident.thread.id, payload=updated)]
-            )
 
     async def _run(self, resident: Resident, active: ActiveTurn, work: Callable[[], Awaitable[Ticket]]) -> None:
         ticket: Ticket | None = None
@@ -262,12 +204,15 @@ class Turns:
                 await asyncio.wait([resident.ending])
                 resident.ending = None
             conversation = await conversation_of(resident, self._ports.store, before=active.recorder.turn.id)
-            setup, _ = self._setup(resident, active, given, conversation)
-            active.watches = setup.room.watches
+            prepared = self._setup(resident, active, given, conversation)
+            active.watches = prepared.setup.room.watches
             if given.prompt:
                 conversation.messages.append(UserMessage(text=self._ports.redactor.text(given.prompt.strip())))
+            changed = conversation.header.tell(active.recorder, prepared.wanted)
+            if changed is not None:
+                conversation.messages.append(said(changed))
             self._around.begun(resident, active)
-            return setup, conversation
+            return prepared.setup, conversation
 
         return await run_turn(active.recorder, prepare, active.steers, lambda: active.reason)
 
@@ -275,14 +220,14 @@ class Turns:
         async def work() -> None:
             conversation = await conversation_of(resident, self._ports.store, before=active.recorder.turn.id)
             resident.conversation = None
-            setup, model = self._setup(resident, active, given, conversation)
-            await compact(active.recorder, setup, conversation.messages, Focus(window=model.window, reason=reason))
+            prepared = self._setup(resident, active, given, conversation)
+            focus = Focus(window=prepared.model.window, reason=reason)
+            await compact(active.recorder, prepared.setup, conversation.messages, focus)
+            conversation.header.compacted(active.recorder)
 
         return await conclude(active.recorder, work, active.steers, lambda: active.reason)
 
-    def _setup(
-        self, resident: Resident, active: ActiveTurn, given: TurnInput, conversation: Conversation
-    ) -> tuple[TurnSetup, Model]:
+    def _setup(self, resident: Resident, active: ActiveTurn, given: TurnInput, conversation: Conversation) -> Prepared:
         workspace, standing = resident.thread.workspace, self._stage.outside.standing
         sitting = Sitting(
             recorder=active.recorder,
@@ -290,7 +235,7 @@ class Turns:
             given=given,
             posture=lambda: standing.applied(active.posture, workspace),
             steers=active.steers,
-            active=conversation.active,
+            conversation=conversation,
         )
         return turn_setup(self._stage, sitting)
 

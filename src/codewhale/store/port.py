@@ -121,6 +121,10 @@ class Store(Protocol):
         """The last committed `seq`; 0 when the log is empty."""
         ...
 
+    def latest(self, thread_id: str, event: str) -> Event | None:
+        """The thread's last committed event of this name."""
+        ...
+
     @property
     def failure(self) -> StoreError | None:
         """Why the log takes no more events; None while it does."""

@@ -24,6 +24,7 @@ from codewhale.store.sql import Row, Sql, Value
 EVENT_COLUMNS = "seq, timestamp, thread_id, turn_id, item_id, event, payload"
 _ALL = f"SELECT {EVENT_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 _OF_THREAD = f"SELECT {EVENT_COLUMNS} FROM events WHERE thread_id = ? AND seq > ? ORDER BY seq LIMIT ?"
+_LATEST = f"SELECT {EVENT_COLUMNS} FROM events WHERE thread_id = ? AND event = ? ORDER BY seq DESC LIMIT 1"
 _THREAD = "record, latest_turn_id, updated_at"
 
 _thread_of = msgspec.json.Decoder(Thread).decode
@@ -57,6 +58,12 @@ class Reader:
                 else self._db.execute(_OF_THREAD, (thread_id, after, limit))
             )
             return [event_of(row) for row in cast("list[EventRow]", found.fetchall())]
+
+    def latest(self, thread_id: str, event: str) -> Event | None:
+        """The thread's last event of this name."""
+        with self._reading():
+            rows = self._db.execute(_LATEST, (thread_id, event)).fetchall()
+            return event_of(cast("EventRow", rows[0])) if rows else None
 
     def thread(self, thread_id: str) -> Thread | None:
         with self._reading():

@@ -125,6 +125,9 @@ class SqliteStore:
     def read(self, thread_id: str | None, *, after: int, limit: int) -> list[Event]:
         return self._reader.events(thread_id, after, max(limit, 0))
 
+    def latest(self, thread_id: str, event: str) -> Event | None:
+        return self._reader.latest(thread_id, event)
+
     async def subscribe(self, thread_id: str | None, *, after: int) -> AsyncGenerator[list[Event], None]:
         cursor = after
         while True:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 from msgspec import Struct
 
+from codewhale.domain.context import ContextPinned
 from codewhale.domain.events import Event, ItemDelta
 
 _TIMES = frozenset({"timestamp", "created_at", "updated_at", "started_at", "ended_at", "expires_at"})
@@ -59,13 +60,26 @@ def golden(events: Iterable[Event], names: Mapping[str, str]) -> str:
 def _merged(events: Iterable[Event]) -> list[tuple[Event, object]]:
     found: list[tuple[Event, object]] = []
     for event in events:
-        payload: object = msgspec.json.decode(event.payload)
+        payload: object = _outlined(event, msgspec.json.decode(event.payload))
         last = found[-1] if found else None
         if last is not None and _continues(last[0], event) and isinstance(last[1], dict) and isinstance(payload, dict):
             last[1]["delta"] += payload["delta"]
         else:
             found.append((event, payload))
     return found
+
+
+def _outlined(event: Event, payload: dict[str, object]) -> object:
+    """A header by the names of what is in it: its texts have golden files of their own."""
+    if event.event != ContextPinned.WIRE:
+        return payload
+    pinned = msgspec.convert(payload, ContextPinned)
+    return {
+        "reason": pinned.reason,
+        "parts": [part.name for part in pinned.parts],
+        "tools": [tool.name for tool in pinned.tools],
+        **({"changed": list(pinned.changed)} if pinned.changed else {}),
+    }
 
 
 def _continues(before: Event, event: Event) -> bool:

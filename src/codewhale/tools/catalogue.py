@@ -14,7 +14,7 @@ from codewhale.domain.tool_search import FindTools, FoundTool, FoundTools
 from codewhale.policy.mode import Mode
 from codewhale.tools.activation import Activation
 from codewhale.tools.ranking import ranked
-from codewhale.tools.registry import ENTRIES, barred, every_spec, find, spec_of, unknown_tool
+from codewhale.tools.registry import ENTRIES, OTHER_NAMES, barred, every_spec, find, spec_of, unknown_tool
 from codewhale.tools.tool import Tool
 
 MOST_UNAVAILABLE = 3
@@ -64,6 +64,7 @@ class Catalogue:
 
     def tool(self, name: str) -> Tool | None:
         """The tool of exactly this name, if it can be called."""
+        name = OTHER_NAMES.get(name, name)
         return find(name) if name in ENTRIES and self.reason(name) is None else None
 
     def hidden(self, name: str) -> bool:
