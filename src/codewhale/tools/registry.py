@@ -77,6 +77,9 @@ ENTRIES: dict[str, Entry] = {
 }
 
 
+OTHER_NAMES = {"exec_wait": "exec_shell_wait", "exec_interact": "exec_shell_interact"}
+"""Names that are called and never offered, and the tool that each stands for."""
+
 SPECS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "specs.json")
 
 
@@ -107,7 +110,7 @@ def known(name: str) -> bool:
 
 def item_kind(name: str) -> ItemKind:
     """The kind of the item that a call of `name` makes, whether there is such a tool or not."""
-    entry = ENTRIES.get(name)
+    entry = ENTRIES.get(OTHER_NAMES.get(name, name))
     return entry.kind if entry is not None else "tool_call"
 
 

@@ -299,3 +299,26 @@ async def test_typing_asks_a_person(stage: Stage) -> None:
         last = scene.provider.requests[-1].messages[-1]
         assert isinstance(last, ToolMessage)
         assert "Denied" in last.text
+
+
+async def test_a_short_name_stands_for_the_tool(stage: Stage) -> None:
+    script = starting("echo one") + call(2, "exec_wait", f'task_id = "{FIRST}"') + DONE
+    async with stage(script) as scene:
+        _, looked = await said(scene)
+        assert looked == f"one\n[{FIRST}: exit code 0]"
+
+
+async def test_what_ends_together_is_told_together_and_once(stage: Stage) -> None:
+    script = (
+        starting("sleep 300")
+        + call(2, "exec_shell", "command = 'sleep 300', background = true")
+        + call(3, "exec_shell_cancel", "all = true")
+        + DONE
+    )
+    async with stage(script) as scene:
+        thread = await scene.thread(NewThread(auto_approve=True))
+        *_, ended = results(await scene.say(thread.id, "go"))
+        assert ended.count("ended by SIGTERM") == 2
+        kinds = [kind for kind, _ in processes(scene.log(thread.id))]
+        assert sorted(kinds) == ["process.ended"] * 2 + ["process.started"] * 2 + ["process.told"] * 2
+        assert "Notice of the runtime" not in str(scene.provider.requests[-1].messages)
