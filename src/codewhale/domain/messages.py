@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from codewhale.domain.records import ToolCall, Usage
+from codewhale.domain.records import Carried, ToolCall, Usage
 
 FinishReason = Literal["stop", "tool_calls", "length", "content_filter", "unknown"]
 Effort = Literal["off", "low", "medium", "high", "max"]
@@ -20,12 +20,23 @@ class UserMessage(Struct, frozen=True, kw_only=True, tag="user", tag_field="role
     text: str
 
 
+class Reasoned(Struct, frozen=True, kw_only=True):
+    """One block of reasoning that its provider wants back: its text, what goes with it, and how many characters of the
+    message's text came before it."""
+
+    text: str
+    carried: Carried
+    at: int = 0
+
+
 class AssistantMessage(Struct, frozen=True, kw_only=True, tag="assistant", tag_field="role"):
-    """What the model said in one step: reasoning (replayed only where the profile says so), text, calls."""
+    """What the model said in one step: reasoning (replayed only where the profile says so), text, calls. `reasoned` has the
+    blocks of the reasoning that can only be given back whole, with their seals."""
 
     text: str
     reasoning: str = ""
     calls: tuple[ToolCall, ...] = ()
+    reasoned: tuple[Reasoned, ...] = ()
 
 
 class ToolMessage(Struct, frozen=True, kw_only=True, tag="tool", tag_field="role"):
@@ -70,6 +81,12 @@ class ReasoningDelta(Struct, frozen=True):
     text: str
 
 
+class ReasoningSealed(Struct, frozen=True):
+    """The reasoning since the last one of these is a whole block (its text may be empty), and this belongs to it."""
+
+    carried: Carried
+
+
 class CallReady(Struct, frozen=True):
     """A tool call is complete. `call.arguments` is the model's text, valid JSON or not; ids are unique in the stream."""
 
@@ -97,4 +114,12 @@ class Waiting(Struct, frozen=True):
     reason: str
 
 
-ModelEvent = TextDelta | ReasoningDelta | CallReady | UsageReported | Finished | Waiting
+class Rerouted(Struct, frozen=True):
+    """Another route answers this call than was asked: whose, which model, and why. Before anything of the answer."""
+
+    provider: str
+    model: str
+    reason: str
+
+
+ModelEvent = TextDelta | ReasoningDelta | ReasoningSealed | CallReady | UsageReported | Finished | Waiting | Rerouted

@@ -31,7 +31,8 @@ OPEN_STATUSES = frozenset({"queued", "in_progress"})
 
 
 class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Tokens of one model call, or of a turn (their sum). Absent means the provider did not say."""
+    """Tokens of one model call, or of a turn (their sum). Absent means the provider did not say. `cache_write_tokens` are
+    those misses that were written into the provider's cache, where it charges for that."""
 
     input_tokens: int
     output_tokens: int
@@ -39,6 +40,7 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     prompt_cache_miss_tokens: int | None = None
     reasoning_tokens: int | None = None
     reasoning_replay_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
 
 class SessionCost(Struct, frozen=True, kw_only=True):
@@ -118,12 +120,24 @@ class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     effective_provider: str | None = None
 
 
-class ToolCall(Struct, frozen=True, kw_only=True):
-    """One use of a tool as the model asked for it; `arguments` is its JSON text, byte for byte."""
+class Carried(Struct, frozen=True, kw_only=True):
+    """What a provider wants back unchanged with a block of reasoning: a signature, or the block itself in a form that only
+    it can read. Good for this dialect and model alone; `seal` tells whether text and data are still as they came."""
+
+    dialect: str
+    model: str
+    data: str
+    seal: str
+
+
+class ToolCall(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One use of a tool as the model asked for it; `arguments` is its JSON text, byte for byte. `signature` is what a provider
+    wants back with the call, unchanged."""
 
     id: str
     name: str
     arguments: str
+    signature: str | None = None
 
 
 class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -131,7 +145,8 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `detail` is the whole text: what was said, or what the tool gave back to the model (before the end: its arguments).
     `step` is the model call that the item belongs to, from 1; a user message carries the step after which the model
-    sees it (0 for the turn's input). `metadata` is for people and programs, never for the model.
+    sees it (0 for the turn's input). `metadata` is for people and programs, never for the model. `carried` belongs to a
+    block of reasoning and goes back to the provider that gave it.
     """
 
     schema_version: int
@@ -147,6 +162,7 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ended_at: str | None = None
     step: int | None = None
     call: ToolCall | None = None
+    carried: Carried | None = None
 
 
 def summarize(text: str, limit: int = SUMMARY_LIMIT) -> str:
@@ -169,6 +185,7 @@ def add_usage(a: Usage | None, b: Usage) -> Usage:
         prompt_cache_miss_tokens=_sum(a.prompt_cache_miss_tokens, b.prompt_cache_miss_tokens),
         reasoning_tokens=_sum(a.reasoning_tokens, b.reasoning_tokens),
         reasoning_replay_tokens=_sum(a.reasoning_replay_tokens, b.reasoning_replay_tokens),
+        cache_write_tokens=_sum(a.cache_write_tokens, b.cache_write_tokens),
     )
 
 

@@ -19,14 +19,16 @@ UnpricedReason = Literal["no_price", "no_usage"]
 MILLION = 1_000_000
 
 
-class Rate(Struct, frozen=True, kw_only=True):
-    """What a model cost at some time, and where that was published. `cache_hit` and `cache_miss` are prices of input."""
+class Rate(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a model cost at some time, and where that was published. `cache_hit` and `cache_miss` are prices of input;
+    `cache_write` is that of a miss which the provider keeps, None where it costs no more than any other."""
 
     cache_hit: float
     cache_miss: float
     output: float
     valid_from: str
     source: str
+    cache_write: float | None = None
 
 
 RateAt = Callable[[str], Rate | None]
@@ -97,5 +99,7 @@ def charge(usage: Usage | None, rate: Rate | None) -> Charge | None:
     if usage is None or rate is None:
         return None
     hit = min(usage.prompt_cache_hit_tokens or 0, usage.input_tokens)
-    dollars = hit * rate.cache_hit + (usage.input_tokens - hit) * rate.cache_miss + usage.output_tokens * rate.output
+    written = 0 if rate.cache_write is None else min(usage.cache_write_tokens or 0, usage.input_tokens - hit)
+    dollars = hit * rate.cache_hit + (usage.input_tokens - hit - written) * rate.cache_miss
+    dollars += written * (rate.cache_write or 0.0) + usage.output_tokens * rate.output
     return Charge(cost_usd=round(dollars / MILLION, 12), rate=rate)

@@ -37,6 +37,7 @@ class PriceEntry(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     cache_miss: Dollars
     output: Dollars
     source: str
+    cache_write: Dollars | None = None
     valid_to: Instant | None = None
     hours_utc: tuple[tuple[Hour, Hour], ...] = ()
     weekdays: tuple[Weekday, ...] = ()
@@ -108,6 +109,7 @@ def _rate(entry: PriceEntry) -> Rate:
         output=entry.output,
         valid_from=entry.valid_from,
         source=entry.source,
+        cache_write=entry.cache_write,
     )
 
 
