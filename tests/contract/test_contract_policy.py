@@ -57,11 +57,12 @@ async def test_a_rule_from_its_suggestion_to_its_end(start: Any) -> None:
         refused = [
             await product.call("POST", "/v1/policy/rules", {"action": "allow"}),
             await product.call("POST", "/v1/policy/simulate", {"action": "maybe", "tool": "x"}),
+            await product.call("POST", "/v1/policy/rules", {"action": "allow", "tool": "exec_shell", "comand": "ls"}),
             await product.call("DELETE", "/v1/policy/rules/1"),
             await product.call("DELETE", "/v1/policy/rules/x"),
             await product.call("GET", "/v1/policy/suggestions?thread_id=x"),
         ]
-        assert [answer.status for answer in refused] == [400, 422, 400, 400, 400]
+        assert [answer.status for answer in refused] == [400, 422, 422, 400, 400, 400]
         missing = await product.call("GET", f"/v1/policy/suggestions?thread_id={thread_id}&call_id=none")
         assert missing.status == 404
         await product.call("POST", f"/v1/approvals/{asked['approval_id']}", {"decision": "deny"})
