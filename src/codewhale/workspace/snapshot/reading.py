@@ -46,6 +46,7 @@ class Reader:
         found = Batch()
         for path in self._paths:
             if stop:
+                self.close()  # nobody waits for us any more
                 break
             self._read(path, found)
             if found.size >= BATCH:

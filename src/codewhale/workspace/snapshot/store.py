@@ -4,6 +4,7 @@ What was last seen of every file is kept beside the repository, so that only fil
 anywhere leaves what was there before: refs move last, and the file of what was seen is replaced whole.
 """
 
+import asyncio
 import fcntl
 import os
 import time
@@ -86,7 +87,7 @@ class SnapshotStore:
     @asynccontextmanager
     async def held(self) -> AsyncGenerator[None]:
         """Everything else of this class is called inside. `ToolError` when another process is at it."""
-        self._lock = await blocking(lambda _: self._prepare())
+        self._lock = self._prepare()  # without awaiting: a lock must not get lost with an interrupted caller
         try:
             yield
         finally:
@@ -226,8 +227,12 @@ class SnapshotStore:
                 if batch.size >= BATCH:
                     await self._side.store(rest)
                     rest = []
-        finally:
+        except asyncio.CancelledError:  # the thread may still be reading; it closes when it sees that it may stop
+            raise
+        except BaseException:
             reader.close()
+            raise
+        reader.close()
         return fresh, rest
 
     def _prepare(self) -> int:
