@@ -13,9 +13,9 @@ GLOB = re.compile(r"\*\*/?|\*|\?|\[[^\]/]+\]")
 
 
 class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One entry. A field that is unknown is an error: without it the rule would mean more. One that is absent holds for every call: `tool` (`*` for any letters), `command` (the first words of a
-    command), `command_exact` (its whole text), `path` (a glob, relative to the workspace or absolute), `workspace` (the
-    absolute folder it is limited to)."""
+    """One entry. A field that is unknown is an error: without it the rule would mean more. One that is absent holds for every
+    call: `tool` (`*` for any letters), `command` (the first words of a command), `command_exact` (its whole text), `path` (a
+    glob, relative to the workspace or absolute), `workspace` (the absolute folder it is limited to)."""
 
     action: Action
     tool: str | None = None
