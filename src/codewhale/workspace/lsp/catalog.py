@@ -16,15 +16,13 @@ from codewhale.domain.language_servers import LspSettings
 
 class Known(Struct, frozen=True, kw_only=True):
     """A server: the command lines that may start it, best first; the language of each extension; what it is told at the
-    start; whether it says when it has read the project; and whether it `acts`: may run what lies in the project, as a plug-in
-    or a build script."""
+    start; and whether it says when it has read the project."""
 
     language: str
     commands: tuple[tuple[str, ...], ...]
     extensions: Mapping[str, str]
     options: Mapping[str, object] = {}
     tells_quiet: bool = False
-    acts: bool = True
 
 
 KNOWN: tuple[Known, ...] = (
@@ -32,7 +30,6 @@ KNOWN: tuple[Known, ...] = (
         language="python",
         commands=(("pyright-langserver", "--stdio"), ("basedpyright-langserver", "--stdio")),
         extensions={".py": "python", ".pyi": "python", ".pyw": "python"},
-        acts=False,
     ),
     Known(
         language="typescript",
@@ -59,7 +56,6 @@ KNOWN: tuple[Known, ...] = (
             **dict.fromkeys((".c", ".h"), "c"),
             **dict.fromkeys((".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".ipp"), "cpp"),
         },
-        acts=False,
     ),
 )
 ALSO_CALLED = {"javascript": "typescript", "ts": "typescript", "js": "typescript", "c": "cpp", "c++": "cpp"}

@@ -55,12 +55,12 @@ View = Callable[[Processes, str], Processes]
 
 def read_only(processes: Processes, root: str) -> Processes:
     """A server reads the workspace and the machine, writes its temporary folder, and has no network. On a machine without any
-    sandbox it runs bare; those that may run code of the project are not started there."""
+    sandbox none is started."""
     return processes.confined(confinement("read-only", root, processes.home), bare=True)
 
 
 class LanguageServers:
-    """All of them. `allowed` says whether a folder is trusted so far that a server which runs code of it may run without a
+    """All of them. `allowed` says whether a folder is trusted so far that servers may run there without a
     sandbox; `view` gives the sandbox."""
 
     def __init__(
@@ -163,11 +163,11 @@ class LanguageServers:
             )
         view = self._view(self._processes, slot.root)
         held = view.confined_by != "none" or self._allowed(slot.root)
-        if slot.known.acts and not held:
+        if not held:
             return _absent(
                 slot,
-                f"{program.argv[0]} may run code of the project, and there is no sandbox here to hold it, so "
-                f"{slot.known.language} edits are not checked.",
+                f"{program.argv[0]} would read and may run what lies in the project, and there is no sandbox here to hold "
+                f"it, so {slot.known.language} edits are not checked.",
             )
         plan = ServerPlan(
             name=slot.known.language,
