@@ -10,6 +10,7 @@ from codewhale.domain.commands import NewThread, TurnInput
 from codewhale.domain.events import Event, ProcessEnded, ProcessStarted, ProcessTold
 from codewhale.domain.messages import ToolMessage, UserMessage
 from codewhale.domain.processes import Process
+from codewhale.runtime.process_telling import MOST_WAKES
 from codewhale.testing.scene import BOUND, Scene, Stage
 
 FIRST = "proc_0000000000000001"
@@ -322,3 +323,46 @@ async def test_what_ends_together_is_told_together_and_once(stage: Stage) -> Non
         kinds = [kind for kind, _ in processes(scene.log(thread.id))]
         assert sorted(kinds) == ["process.ended"] * 2 + ["process.started"] * 2 + ["process.told"] * 2
         assert "Notice of the runtime" not in str(scene.provider.requests[-1].messages)
+
+
+async def test_ends_that_begin_turns_that_begin_processes_come_to_rest(stage: Stage) -> None:
+    one = """
+    [[turn]]
+    [[turn.reply]]
+    calls = [{tool = "exec_shell", arguments = {command = "sleep 0.02", background = true}}]
+    [[turn.reply]]
+    text = "Again."
+    """
+    async with stage(one * 20) as scene:
+        scene.runtime.processes.telling.begin_waking()
+        thread = await scene.thread(NewThread(auto_approve=True))
+        await scene.runtime.start_turn(thread.id, TurnInput(prompt="begin"))
+        ended = 0
+        async with asyncio.timeout(3 * BOUND), aclosing(scene.store.subscribe(thread.id, after=0)) as batches:
+            async for batch in batches:
+                ended += sum(event.event == ProcessEnded.WIRE for event in batch)
+                if ended == MOST_WAKES + 1 and scene.store.processes.untold(thread.id):
+                    break
+        snapshot = await scene.runtime.snapshot(thread.id)
+        assert len(snapshot.turns) <= MOST_WAKES + 1
+        await scene.say(thread.id, "go on")
+        assert scene.store.processes.open() == [] or scene.store.processes.untold(thread.id) == []
+
+
+async def test_nobody_is_woken_after_an_interrupt(stage: Stage) -> None:
+    script = starting("while [ ! -e stop ]; do sleep 0.02; done") + call(2, "exec_shell", "command = 'sleep 300'")
+    async with stage(script) as scene:
+        scene.runtime.processes.telling.begin_waking()
+        thread = await scene.thread(NewThread(auto_approve=True))
+        started = await scene.runtime.start_turn(thread.id, TurnInput(prompt="go"))
+        async with asyncio.timeout(BOUND), aclosing(scene.runtime.events(thread.id)) as batches:
+            async for batch in batches:
+                if any(b"sleep 300" in bytes(event.payload) for event in batch if event.event == "item.started"):
+                    break
+        await scene.runtime.interrupt(thread.id, started.turn.id)
+        await scene.turn(thread.id, started.turn.id)
+        (Path(scene.workspace) / "stop").touch()
+        await end_of(scene, thread.id)
+        await scene.store.append([])
+        assert [record.id for record in scene.store.processes.untold()] == [FIRST]
+        assert len((await scene.runtime.snapshot(thread.id)).turns) == 1
