@@ -5,6 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from codewhale.domain.decisions import Touch
 from codewhale.domain.tools import ToolOutput
 from codewhale.domain.wishes import Wish
 from codewhale.tools.tool import Tool, ToolContext
@@ -79,5 +80,6 @@ TOOLS = (
         effects=frozenset({"read"}),
         default="allow",
         run=_run,
+        paths=lambda args: [Touch(path=args.path)] if args.path is not None else [],
     ),
 )

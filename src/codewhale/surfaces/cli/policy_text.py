@@ -3,6 +3,7 @@
 Everything that a model, a file or a project wrote is spelled out where it would not show as itself; paths are never cut.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from codewhale.domain.decisions import Decided, Decision, Ruling, Target
@@ -22,9 +23,20 @@ _MEANS = {
 }
 
 
+_LOOKALIKES = re.compile(r"[\u0370-\u058f\u13a0-\u13ff\uff01-\uff5e]")
+_PART = re.compile(r"[^\s/]+")
+
+
 def shown(text: str) -> str:
-    """As it is typed, with every character that would not show as itself spelled out."""
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+    """As it is typed, with every character that would not show as itself spelled out; letters that look like Latin ones too,
+    where they stand among those."""
+    if text.isprintable() and not (_LOOKALIKES.search(text) and any(map(_mixed, _PART.findall(text)))):
+        return text
+    return text.encode("unicode_escape").decode("ascii")
+
+
+def _mixed(part: str) -> bool:
+    return _LOOKALIKES.search(part) is not None and any(char.isascii() and char.isalpha() for char in part)
 
 
 def shown_lines(text: str) -> str:
