@@ -51,14 +51,16 @@ class Command(Struct, frozen=True, kw_only=True):
 
 class Program(Struct, frozen=True, kw_only=True):
     """A command as it will really be started, with its whole environment and whatever confines it around it. The `fds` must
-    reach it under their numbers. All that it starts carries the `mark`. Both must be called, once: `started` when it was or
-    could not be, `finished` when its last process is gone; the latter says what was wrong with the cage, if anything."""
+    reach it under their numbers, the `holds` only its supervisor. All that it starts carries the `mark`. Both must be called,
+    once: `started` when it was or could not be, `finished` when its last process is gone; the latter says what was wrong with
+    the cage, if anything."""
 
     argv: tuple[str, ...]
     cwd: str
     environ: Mapping[str, str]
     mark: str
     fds: tuple[int, ...] = ()
+    holds: tuple[int, ...] = ()
     confined_by: Tier = "none"
     started: Callable[[], None] = lambda: None
     finished: Callable[[], str | None] = lambda: None
@@ -221,6 +223,7 @@ class Processes:
             environ=entered.environ,
             mark=mark,
             fds=entered.fds,
+            holds=entered.holds,
             confined_by=entered.tier,
             started=entered.started,
             finished=lambda: _cage_problem(entered.leave()),

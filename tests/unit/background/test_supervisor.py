@@ -269,3 +269,21 @@ def test_the_oldest_output_goes_first_and_what_runs_stays(tmp_path: Path, monkey
 async def test_nobody_answers_from_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Link(str(tmp_path), 1, lambda: None)
+
+
+async def test_what_its_supervisor_holds_is_not_the_commands(tmp_path: Path) -> None:
+    processes = Processes({"PATH": "/usr/bin:/bin"})
+    held, given = os.open(tmp_path, os.O_RDONLY), os.open(tmp_path, os.O_RDONLY)
+    script = f"[ -e /dev/fd/{held} ] && echo held; [ -e /dev/fd/{given} ] && echo given; read x"
+    program = await processes.program(Command(argv=processes.shell(script), cwd=str(tmp_path)))
+    news = asyncio.Event()
+    order = Order(program=replace(program, fds=(given,), holds=(held,)), name="proc_1")
+    run = Run(await launch(order, str(tmp_path / "p"), news.set), str(tmp_path / "p"), news)
+    await run.says("given")
+    assert run.text() == "given\n"
+    run.link.stop(0)
+    await run.end()
+    run.let_go()
+    os.close(held)
+    os.close(given)
+    processes.close()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         cwd: str
         environ: dict[str, str]
         fds: list[int]
+        holds: list[int]
         keep: bool
         tty: bool
         size: tuple[int, int]
@@ -58,8 +59,8 @@ def become(order: "Order", inner: tuple[int, int], gate: int, failure: int, pare
             fcntl.ioctl(inner[0], termios.TIOCSCTTY, 0)
         for fd, to in ((inner[0], 0), (inner[1], 1), (inner[1], 2)):
             os.dup2(fd, to)
-        for fd in order["fds"]:
-            os.set_inheritable(fd, True)
+        for fd in order["holds"]:
+            os.set_inheritable(fd, False)
         os.chdir(order["cwd"])
         os.execvpe(order["argv"][0], order["argv"], order["environ"])  # noqa: S606 - it is a supervisor's work
     except OSError as problem:

@@ -72,7 +72,7 @@ async def launch(order: Order, folder: str, on_news: Callable[[], None]) -> Laun
         os.makedirs(os.path.join(folder, LOG), mode=0o700)
         argv = (sys.executable, "-I", "-S", SHIM, folder)
         environ = {"PATH": order.program.environ.get("PATH", os.defpath), NAME: order.name}
-        process = start_apart(argv, environ, order.program.fds)
+        process = start_apart(argv, environ, (*order.program.fds, *order.program.holds))
     except OSError as error:
         raise ToolError(f"No background process can be started: {error.strerror or error}.") from error
     assert process.stdin is not None
@@ -103,6 +103,7 @@ def _told(order: Order) -> bytes:
         "cwd": program.cwd,
         "environ": {**program.environ, **({"TERM": "xterm-256color"} if order.tty else {})},
         "fds": program.fds,
+        "holds": program.holds,
         "keep": order.keep,
         "tty": order.tty,
         "size": TERMINAL,

@@ -42,13 +42,15 @@ class Left(Struct, frozen=True, kw_only=True):
 
 
 class Entered(Struct, kw_only=True):
-    """What to start. `started` when it was (or could not be), `leave` when its last process is gone; both exactly once."""
+    """What to start. `started` when it was (or could not be), `leave` when its last process is gone; both exactly once.
+    `holds` are for whoever looks after it when we are gone: the cage is whole as long as somebody has them."""
 
     tier: Tier
     argv: tuple[str, ...]
     cwd: str
     environ: Mapping[str, str]
     fds: tuple[int, ...] = ()
+    holds: tuple[int, ...] = ()
     leave: Callable[[], Left]
 
     def started(self) -> None:
@@ -89,7 +91,7 @@ def enter(tier: Tier, held: Confinement, wanted: Wanted, scratch: Scratch, bwrap
         changed = integrity.difference(before, integrity.look(held.writable)) if complete else []
         return Left(ready=complete, changed=tuple(dict.fromkeys((*spoiled, *changed))))
 
-    return Entered(tier=tier, argv=argv, cwd=wanted.cwd, environ=environ, fds=tuple(fds), leave=leave)
+    return Entered(tier=tier, argv=argv, cwd=wanted.cwd, environ=environ, fds=tuple(fds), holds=masks.held, leave=leave)
 
 
 def environment(environ: Mapping[str, str], held: Confinement, tier: Tier, scratch: Scratch) -> dict[str, str]:

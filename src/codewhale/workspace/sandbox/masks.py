@@ -36,6 +36,11 @@ class Masks:
                 f"{plain(error.filename or 'A protected name')} could not be kept free: {reason}."
             ) from error
 
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The locks; whoever inherits them holds the masks too."""
+        return tuple(self._held.values())
+
     def release(self) -> list[str]:
         """Let go, remove those that nobody else holds, and name those that somebody took away or filled."""
         spoiled: list[str] = []
