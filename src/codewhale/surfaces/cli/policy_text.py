@@ -108,7 +108,7 @@ def past_line(past: Decided) -> str:
     about = made.command or ", ".join(target.given for target in made.targets)
     about = shown(about if len(about) <= 80 else about[:79] + "…")
     answer = f" -> {past.outcome}" if past.outcome is not None else ""
-    return f"{past.timestamp}  {made.verdict + answer:<14}  {made.call_id}  {made.tool}  {about}  [{shown(made.rule)}]"
+    return f"{past.timestamp}  {made.verdict + answer:<14}  {past.thread_id} {made.call_id}  {made.tool}  {about}  [{shown(made.rule)}]"
 
 
 def simulation_lines(found: Simulation) -> list[str]:
