@@ -21,6 +21,7 @@ from codewhale.config.search import SearchKeys, search_keys
 from codewhale.config.settings import POLICIES, Problem, Retry, Secret
 from codewhale.config.snapshots import SnapshotKeys, snapshot_limits
 from codewhale.config.tools import ToolKeys, tool_problems
+from codewhale.config.vision import VisionKeys, vision_of
 from codewhale.domain.errors import ConfigError
 from codewhale.domain.messages import Effort
 from codewhale.domain.nearest import nearest
@@ -111,6 +112,7 @@ class FileKeys(Struct, frozen=True, kw_only=True):
     redaction: Redaction = Redaction()
     snapshots: SnapshotKeys = SnapshotKeys()
     audit: Audit = Audit()
+    vision_model: VisionKeys | None = None
 
 
 Table = dict[str, object]
@@ -128,6 +130,7 @@ _TABLES: dict[str, type[Struct]] = {
     "redaction": Redaction,
     "snapshots": SnapshotKeys,
     "audit": Audit,
+    "vision_model": VisionKeys,
 }
 
 
@@ -179,6 +182,7 @@ def _layer(keys: FileKeys, problems: tuple[Problem, ...], path: str) -> Layer:
         redaction=keys.redaction,
         snapshots=snapshot_limits(keys.snapshots),
         audit=keys.audit,
+        vision=vision_of(keys.vision_model),
         allow_insecure_http=keys.allow_insecure_http,
         proxy=keys.proxy,
         ca_file=keys.ca_file,

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from codewhale.config.audit import Audit
 from codewhale.config.redaction import Redaction
-from codewhale.config.settings import ApprovalPolicy, Problem, Retry, Search, Secret
+from codewhale.config.settings import ApprovalPolicy, Problem, Retry, Search, Secret, Vision
 from codewhale.domain.confinement import Policy, Surface
 from codewhale.domain.hooks import HookSettings
 from codewhale.domain.language_servers import LspSettings
@@ -57,6 +57,7 @@ class Layer(Struct, frozen=True, kw_only=True):
     cancel_grace: float | None = None
     redaction: Redaction | None = None
     snapshots: SnapshotLimits | None = None
+    vision: Vision | None = None
     audit: Audit | None = None
     tool_audit_log: str | None = None
     allow_insecure_http: bool | None = None

@@ -92,6 +92,7 @@ def load(overrides: Overrides | None = None, *, environ: dict[str, str] | None =
         redaction=all_of.redaction or Redaction(),
         snapshots=all_of.snapshots or SnapshotLimits(),
         audit=_audit(path, all_of.audit),
+        vision=all_of.vision,
         tool_audit_log=all_of.tool_audit_log,
         allow_insecure_http=bool(all_of.allow_insecure_http),
         proxy=all_of.proxy,

@@ -63,6 +63,15 @@ class Secret:
         return hash(self._value)
 
 
+class Vision(Struct, frozen=True, kw_only=True):
+    """The model that looks at pictures: an OpenAI-compatible endpoint and its key, or the variable that has it."""
+
+    model: str
+    base_url: str
+    api_key: Secret | None = None
+    api_key_env: str | None = None
+
+
 class Route(Struct, frozen=True, kw_only=True):
     """Where model calls of one provider go and with what. `api_key_env` are the variables that may hold the key, first
     one first; `needs_key` is false for endpoints that take none. `context_window` and `max_output` are tokens, None where
@@ -151,6 +160,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     search: Search = Search()
     redaction: Redaction = Redaction()
     snapshots: SnapshotLimits = SnapshotLimits()
+    vision: Vision | None = None
     audit: Audit = Audit()
     tool_audit_log: str | None = None
     allow_insecure_http: bool = False

@@ -42,7 +42,8 @@ def _own(settings: Settings, name: str, pattern: str) -> Shape:
 
 
 def _keys(settings: Settings) -> Iterable[str]:
-    keys = [settings.runtime_api.token, settings.search.api_key]
+    vision = settings.vision.api_key if settings.vision is not None else None
+    keys = [settings.runtime_api.token, settings.search.api_key, vision]
     for route in (settings.route, *settings.routes.values()):
         keys.append(route.api_key)
         yield from (v for k, v in route.http_headers.items() if any(word in k.lower() for word in _TELLING))

@@ -130,7 +130,16 @@ def _allowed(stage: Stage, seat: Seat) -> Allowed:
         allow_shell=posture.allow_shell,
         program=seat.processes.find,
         always_load=stage.defaults.always_load,
+        unset=_unset(stage),
     )
+
+
+def _unset(stage: Stage) -> dict[str, str]:
+    around = stage.outside.surroundings
+    settings = around.settings if around is not None else None
+    if settings is not None and settings.vision is not None:
+        return {}
+    return {"image_analyze": "the settings have no [vision_model]"}
 
 
 def posture_of(thread: Thread, given: TurnInput, *, never_ask: bool) -> Posture:

@@ -4,7 +4,7 @@ The requests of a thread begin with the same tools, byte for byte; what the mode
 tool may still be called is looked at anew in every turn, and again by the gate in every call.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from msgspec import Struct
@@ -21,13 +21,14 @@ MOST_UNAVAILABLE = 3
 
 
 class Allowed(Struct, frozen=True, kw_only=True):
-    """What a turn may call: its mode, whether there is a shell, which tools the person wants in every request, and where a
-    program is, by name."""
+    """What a turn may call: its mode, whether there is a shell, which tools the person wants in every request, where a
+    program is, by name, and why tools are missing that settings bring."""
 
     mode: Mode
     allow_shell: bool
     program: Callable[[str], str | None]
     always_load: tuple[str, ...] = ()
+    unset: Mapping[str, str] = {}
 
 
 class Catalogue:
@@ -114,6 +115,8 @@ class Catalogue:
         return barred(name, "agent", allow_shell=shell) is None and not self._lacks(name)
 
     def _lacks(self, name: str) -> bool:
+        if name in self._allowed.unset:
+            return True
         needs = ENTRIES[name].needs
         if not needs:
             return False
@@ -125,4 +128,5 @@ class Catalogue:
         reason = barred(name, self._allowed.mode, allow_shell=self._allowed.allow_shell)
         if reason is not None or not self._lacks(name):
             return reason
-        return f"{' or '.join(ENTRIES[name].needs)} is not installed on this machine"
+        programs = ENTRIES[name].needs
+        return self._allowed.unset.get(name) or f"{' or '.join(programs)} is not installed on this machine"

@@ -71,6 +71,7 @@ ENTRIES: dict[str, Entry] = {
     "review": Entry("review"),
     "notify": Entry("notify"),
     "image_ocr": Entry("image_ocr", needs=("tesseract",)),
+    "image_analyze": Entry("image_analyze", kind="tool_call"),
     "pandoc_convert": Entry("pandoc_convert", "file_change", needs=("pandoc",)),
     "code_execution": Entry("code_execution", "command_execution", needs=("python3", "python")),
     "js_execution": Entry("code_execution", "command_execution", needs=("node",)),
