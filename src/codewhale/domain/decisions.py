@@ -10,6 +10,9 @@ from msgspec import Struct
 
 from codewhale.domain.tools import Effect, Verdict
 
+NOBODY_ASKED = "nobody was asked"
+"""How the reason of a denial begins that a client gave because nobody was there."""
+
 Layer = Literal["posture", "admission", "hooks", "tool", "rules", "command", "network", "law", "sandbox", "approval"]
 Says = Literal["allow", "clear", "ask", "review", "deny"]
 """`allow`: needs no approval. `ask`: an ordinary question, which a `clear` of any layer takes away. `review`: a question that
@@ -89,6 +92,12 @@ class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True):
     outcome: str | None = None
     outcome_reason: str | None = None
     automatic: bool = False
+
+    @property
+    def by_person(self) -> bool:
+        """Whether a person gave the answer: not the runtime, and not a program in the place of nobody."""
+        unasked = (self.outcome_reason or "").startswith(NOBODY_ASKED)
+        return self.outcome in ("allow", "deny") and not self.automatic and not unasked
 
 
 class DecisionQuery(Struct, frozen=True, kw_only=True):

@@ -119,8 +119,7 @@ def simulate(rule: Rule, history: Iterable[Decided]) -> Simulation:
             continue
         name = f"{made.verdict} -> {after}"
         changed[name] = changed.get(name, 0) + 1
-        refused = past.outcome == "deny" and not past.automatic
-        against += refused and after == "allow"
+        against += past.outcome == "deny" and past.by_person and after == "allow"
         if len(examples) < MOST_EXAMPLES:
             examples.append(
                 Change(

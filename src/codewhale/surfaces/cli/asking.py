@@ -8,6 +8,7 @@ import os
 import sys
 
 from codewhale.domain import events as e
+from codewhale.domain.decisions import NOBODY_ASKED
 from codewhale.domain.errors import CodewhaleError, NotFound
 from codewhale.domain.requests import Answer, Question
 from codewhale.runtime.client import Client
@@ -85,7 +86,7 @@ class Desk:
             return
         if self._deny is not None:
             self._terminal.show([Piece("problem", line), *reasons, Piece("problem", f"  denied: {self._deny}")])
-            await self._client.decide(request.id, "deny", reason=f"nobody was asked ({self._deny})")
+            await self._client.decide(request.id, "deny", reason=f"{NOBODY_ASKED} ({self._deny})")
             return
         seen = preview(request.input, said=description)
         self._terminal.show([Piece("note", line), *([Piece("note", shown_lines(seen))] if seen else []), *reasons])

@@ -95,8 +95,8 @@ def past_lines(past: Decided) -> list[str]:
     lines += ["", *decision_lines(decision), confined_line(made.confined_by)]
     lines += target_lines(target for target in made.targets if target.write or target.real != target.path)
     if past.outcome is not None:
-        by = "the thread's own settings" if past.automatic and past.outcome == "allow" else "you or a client"
-        by = "nobody answered in time" if past.outcome == "timeout" else by
+        by = "you or a client" if past.by_person else "nobody was there"
+        by = "the thread's own settings" if past.automatic and past.outcome == "allow" else by
         said = f": {shown(past.outcome_reason)}" if past.outcome_reason else ""
         lines.append(f"answer    {past.outcome} ({by}){said}")
     return lines
