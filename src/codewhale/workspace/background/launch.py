@@ -69,7 +69,9 @@ class Launch:
 async def launch(order: Order, folder: str, on_news: Callable[[], None]) -> Launch:
     """The supervisor of `order`, with `folder` (absolute, not there yet) as its own. `ToolError` when there can be none."""
     try:
-        os.makedirs(os.path.join(folder, LOG), mode=0o700)
+        os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
+        os.mkdir(folder, 0o700)
+        os.mkdir(os.path.join(folder, LOG), 0o700)
         argv = (sys.executable, "-I", "-S", SHIM, folder)
         environ = {"PATH": order.program.environ.get("PATH", os.defpath), NAME: order.name}
         process = start_apart(argv, environ, (*order.program.fds, *order.program.holds))
