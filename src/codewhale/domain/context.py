@@ -38,3 +38,25 @@ class ContextTold(Struct, frozen=True, kw_only=True, omit_defaults=True):
     WIRE: ClassVar[str] = "context.told"
     parts: dict[str, str]
     after_compaction: bool = False
+
+
+class RequestShape(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one request to a model was made of, in characters, and how much of it its provider had seen in the request before.
+
+    `said` are the characters of its `messages` messages; `marks` tell system text, tools and messages from others. Of the
+    request `before` (its characters; 0: there was none) the first `same` characters are here too; `differs` says where the
+    two part: `system`, `tools` or `message N`, and nothing where all of it is here."""
+
+    system: int
+    tools: int
+    messages: int
+    said: int
+    marks: tuple[int, int, int]
+    before: int = 0
+    same: int = 0
+    differs: str = ""
+
+    @property
+    def whole(self) -> int:
+        """Characters of the request."""
+        return self.system + self.tools + self.said

@@ -5,6 +5,7 @@ from typing import ClassVar
 from msgspec import Struct
 
 from codewhale.domain.automations import Automation, AutomationChange, Occurrence
+from codewhale.domain.context import RequestShape
 from codewhale.domain.records import Usage
 from codewhale.domain.tasks import Task, TaskChange
 from codewhale.domain.usage import Charge
@@ -12,7 +13,8 @@ from codewhale.domain.usage import Charge
 
 class StepCompleted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One model call ended (ours; the HTTP stream leaves it out): who served it, what it used, and the receipt of what it
-    cost at the price that held when it began (absent when that price is not known)."""
+    cost at the price that held when it began (absent when that price is not known). `request` is what it was sent, where
+    that belongs to the conversation."""
 
     WIRE: ClassVar[str] = "step.completed"
     step: int
@@ -22,6 +24,7 @@ class StepCompleted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     duration_ms: int
     usage: Usage | None = None
     charge: Charge | None = None
+    request: RequestShape | None = None
 
 
 class TaskUpdated(Struct, frozen=True, kw_only=True):

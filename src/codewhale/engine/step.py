@@ -21,6 +21,7 @@ from codewhale.domain.messages import (
 from codewhale.domain.records import Carried, Item, ItemKind, ToolCall, Usage
 from codewhale.domain.usage import Rate, RateAt, charge
 from codewhale.engine.recorder import OpenItem, TurnRecorder
+from codewhale.engine.shapes import Shapes
 from codewhale.llm.provider import Provider
 
 
@@ -36,11 +37,13 @@ def no_other(provider: str, model: str) -> RateAt:
 
 
 class Caller(Struct, frozen=True, kw_only=True):
-    """The model to be called and its prices; `other` gives those of a route that a call was handed to."""
+    """The model to be called and its prices; `other` gives those of a route that a call was handed to. `shapes` takes the
+    measure of the requests; None: they are not the conversation's."""
 
     provider: Provider
     rate: RateAt
     other: Callable[[str, str], RateAt] = no_other
+    shapes: Shapes | None = None
 
 
 class StepResult(Struct, frozen=True, kw_only=True):
@@ -85,6 +88,7 @@ async def listen(
     usage: Usage | None = None
     finish: FinishReason | None = None
     provider, model, rate = caller.provider.name, request.model, caller.rate
+    shape = caller.shapes.of(request) if caller.shapes is not None else None
     began = recorder.ports.clock.monotonic()
     moment = recorder.ports.clock.now()
     try:
@@ -114,6 +118,7 @@ async def listen(
                 duration_ms=int((recorder.ports.clock.monotonic() - began) * 1000),
                 usage=usage,
                 charge=None if usage is None else charge(usage, rate(moment)),
+                request=shape,
             )
         )
     return finish or "unknown"

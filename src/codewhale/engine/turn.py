@@ -20,18 +20,20 @@ from codewhale.engine.middleware import LoopPolicy, LoopState, Stop
 from codewhale.engine.pins import Header
 from codewhale.engine.planning import CallRoom
 from codewhale.engine.recorder import TurnRecorder
+from codewhale.engine.shapes import Shapes
 from codewhale.engine.step import Caller, StepResult, run_step
 from codewhale.store.port import Ticket
 from codewhale.tools.activation import Activation
 
 
 class Conversation(Struct, kw_only=True):
-    """A thread's messages as the model has seen them, growing at the end, the call ids that are taken, and the tools that
-    were found."""
+    """A thread's messages as the model has seen them, growing at the end, the call ids that are taken, the measures of
+    its requests, and the tools that were found."""
 
     messages: list[Message]
     call_ids: set[str]
     header: Header = field(default_factory=Header)
+    shapes: Shapes = field(default_factory=Shapes)
     active: Activation
 
 

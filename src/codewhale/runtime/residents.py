@@ -10,10 +10,13 @@ from collections import OrderedDict
 from msgspec import Struct, field
 
 from codewhale.context.conversation import messages
+from codewhale.domain.context import RequestShape
 from codewhale.domain.errors import NotFound
+from codewhale.domain.internal_events import StepCompleted
 from codewhale.domain.records import Thread
 from codewhale.engine.pins import Header
 from codewhale.engine.recorder import TurnRecorder
+from codewhale.engine.shapes import Shapes
 from codewhale.engine.turn import Conversation, Steers
 from codewhale.engine.watch import Watches
 from codewhale.policy.decide import Posture
@@ -96,5 +99,12 @@ async def conversation_of(resident: Resident, store: Store, *, before: str) -> C
             call_ids=taken,
             active=Activation(items),
             header=Header.of(store, resident.thread.id),
+            shapes=Shapes(_last_shape(store, resident.thread.id)),
         )
     return resident.conversation
+
+
+def _last_shape(store: Store, thread_id: str) -> RequestShape | None:
+    last = store.latest(thread_id, StepCompleted.WIRE)
+    step = last.decode() if last is not None else None
+    return step.request if isinstance(step, StepCompleted) else None

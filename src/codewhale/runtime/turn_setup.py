@@ -88,7 +88,7 @@ def turn_setup(stage: Stage, sitting: Sitting) -> Prepared:
     wanted = Wanted(parts=parts, tools=catalogue.first, model=model.name, version=__version__)
     pinned = sitting.conversation.header.settle(sitting.recorder, wanted, warnings)
     setup = TurnSetup(
-        caller=Caller(provider=model.provider, rate=model.rate),
+        caller=Caller(provider=model.provider, rate=model.rate, shapes=sitting.conversation.shapes),
         model=model.name,
         system=system_text(pinned),
         tools=(*pinned.tools, *(spec_of(name, tool) for name, tool in brought.items())),

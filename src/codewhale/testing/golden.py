@@ -6,12 +6,14 @@ deltas of one item are merged (where the coalescer cut is not a promise).
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from typing import cast
 
 import msgspec
 from msgspec import Struct
 
 from codewhale.domain.context import ContextPinned
 from codewhale.domain.events import Event, ItemDelta
+from codewhale.domain.internal_events import StepCompleted
 
 _TIMES = frozenset({"timestamp", "created_at", "updated_at", "started_at", "ended_at", "expires_at"})
 _SPANS = frozenset({"duration_ms", "pid", "supervisor_pid", "began", "supervisor_began", "mark"})
@@ -70,7 +72,11 @@ def _merged(events: Iterable[Event]) -> list[tuple[Event, object]]:
 
 
 def _outlined(event: Event, payload: dict[str, object]) -> object:
-    """A header by the names of what is in it: its texts have golden files of their own."""
+    """A header by the names of what is in it: its texts have golden files of their own; of the measures of a request where it
+    parts from the one before."""
+    if event.event == StepCompleted.WIRE and isinstance(request := payload.pop("request", None), dict):
+        differs = cast("dict[str, object]", request).get("differs")
+        return {**payload, "request": {"differs": differs}} if differs else payload
     if event.event != ContextPinned.WIRE:
         return payload
     pinned = msgspec.convert(payload, ContextPinned)
