@@ -14,6 +14,7 @@ from codewhale.config.audit import Audit
 from codewhale.config.hooks import HooksKeys, hook_settings
 from codewhale.config.layers import Layer, ProviderLayer
 from codewhale.config.lsp import LspKeys, lsp_settings
+from codewhale.config.memory import MemoryKeys
 from codewhale.config.network import NetworkKeys, network_policy
 from codewhale.config.redaction import Redaction
 from codewhale.config.sandbox import SandboxKeys, surface_of
@@ -97,6 +98,8 @@ class FileKeys(Struct, frozen=True, kw_only=True):
     skills_dir: Text | None = None
     mcp_config_path: Text | None = None
     notes_path: Text | None = None
+    memory_path: Text | None = None
+    gh_bin: Text | None = None
     instructions: tuple[Text, ...] = ()
     providers: dict[str, ProviderKeys] = field(default_factory=dict[str, ProviderKeys])
     retry: RetryKeys = RetryKeys()
@@ -112,6 +115,7 @@ class FileKeys(Struct, frozen=True, kw_only=True):
     redaction: Redaction = Redaction()
     snapshots: SnapshotKeys = SnapshotKeys()
     audit: Audit = Audit()
+    memory: MemoryKeys = MemoryKeys()
     vision_model: VisionKeys | None = None
 
 
@@ -130,6 +134,7 @@ _TABLES: dict[str, type[Struct]] = {
     "redaction": Redaction,
     "snapshots": SnapshotKeys,
     "audit": Audit,
+    "memory": MemoryKeys,
     "vision_model": VisionKeys,
 }
 
@@ -189,6 +194,9 @@ def _layer(keys: FileKeys, problems: tuple[Problem, ...], path: str) -> Layer:
         skills_dir=keys.skills_dir,
         mcp_config=keys.mcp_config_path,
         notes_path=keys.notes_path,
+        memory=keys.memory.enabled,
+        memory_path=keys.memory_path,
+        gh_bin=keys.gh_bin,
         instructions=keys.instructions or None,
         always_load=keys.tools.always_load or None,
         providers={name: _provider(p) for name, p in keys.providers.items()},

@@ -67,6 +67,9 @@ class Layer(Struct, frozen=True, kw_only=True):
     skills_dir: str | None = None
     mcp_config: str | None = None
     notes_path: str | None = None
+    memory: bool | None = None
+    memory_path: str | None = None
+    gh_bin: str | None = None
     instructions: tuple[str, ...] | None = None
     always_load: tuple[str, ...] | None = None
     workspace: str | None = None

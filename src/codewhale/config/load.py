@@ -102,6 +102,10 @@ def load(overrides: Overrides | None = None, *, environ: dict[str, str] | None =
         mcp_config=_beside(path, all_of.mcp_config) or os.path.join(where.home, "mcp.json"),
         instructions=tuple(_beside(path, one) or one for one in all_of.instructions or ()),
         notes_path=_beside(path, all_of.notes_path) or os.path.join(where.home, "notes.txt"),
+        memory=bool(all_of.memory),
+        memory_path=_beside(path, all_of.memory_path),
+        user_skills=_user_skills(env),
+        gh_bin=_beside(path, all_of.gh_bin),
         always_load=all_of.always_load or (),
         problems=file.problems,
     )
@@ -188,8 +192,17 @@ def _environment_layer(env: dict[str, str]) -> Layer:
         ca_file=given(env, "SSL_CERT_FILE"),
         workspace=given(env, "DEEPSEEK_WORKSPACE"),
         notes_path=_absolute_or_none(given(env, "DEEPSEEK_NOTES_PATH")),
+        gh_bin=_absolute_or_none(given(env, "DEEPSEEK_GH_BIN")),
+        memory=_flag(env, "DEEPSEEK_MEMORY"),
+        memory_path=_absolute_or_none(given(env, "DEEPSEEK_MEMORY_PATH")),
         tool_audit_log=_optional_path(given(env, "DEEPSEEK_TOOL_AUDIT_LOG")),
     )
+
+
+def _user_skills(env: dict[str, str]) -> tuple[str, ...]:
+    """Where other programs keep the person's skills too."""
+    home = given(env, "HOME")
+    return (os.path.join(home, ".agents/skills"), os.path.join(home, ".claude/skills")) if home else ()
 
 
 def _either(env: dict[str, str], *names: str) -> str | None:

@@ -132,7 +132,7 @@ class Problem(Struct, frozen=True, kw_only=True):
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings of one process. Paths are absolute. `routes` has the configured providers besides `route`, the active
     one. `allow_shell` None means that nobody said: a surface where each command is asked may then offer the shell, one
-    that serves others may not."""
+    that serves others may not. `user_skills` are more folders of the person with skills, searched before `skills_dir`."""
 
     home: str
     config_path: str
@@ -170,6 +170,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     skills_dir: str
     mcp_config: str
     notes_path: str
+    memory: bool = False
+    memory_path: str | None = None
+    user_skills: tuple[str, ...] = ()
+    gh_bin: str | None = None
     instructions: tuple[str, ...] = ()
     always_load: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -178,6 +182,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     def skills_state(self) -> str:
         """The file that says which skills are switched off."""
         return os.path.join(self.home, "skills_state.toml")
+
+    @property
+    def memory_file(self) -> str:
+        """The file of what the model remembers wherever it works."""
+        return self.memory_path or os.path.join(self.home, "memory.md")
+
+    @property
+    def memory_dir(self) -> str:
+        """The folder of what the model remembers of single projects."""
+        return os.path.join(self.home, "memory")
 
     @property
     def permissions_file(self) -> str:
