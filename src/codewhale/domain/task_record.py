@@ -175,6 +175,8 @@ class TaskRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cancel_requested_at: str | None = None
     automation_id: str | None = None
     occurrence_id: str | None = None
+    origin_thread_id: str | None = None
+    origin_turn_id: str | None = None
 
 
 class TaskText(Struct, frozen=True, kw_only=True):

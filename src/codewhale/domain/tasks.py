@@ -27,7 +27,7 @@ TASK_INTERRUPTED = "Interrupted by process restart; prior process is not attache
 
 class Task(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The durable core. `duration_ms` is absent when nobody saw the end. `automation_id` and `occurrence_id` name what
-    queued it, when that was not a person."""
+    queued it, when that was not a person; `origin_thread_id` and `origin_turn_id` the turn that did."""
 
     schema_version: int
     id: str
@@ -52,6 +52,8 @@ class Task(Struct, frozen=True, kw_only=True, omit_defaults=True):
     runtime_event_count: int = 0
     automation_id: str | None = None
     occurrence_id: str | None = None
+    origin_thread_id: str | None = None
+    origin_turn_id: str | None = None
 
 
 class NewTask(Struct, frozen=True, kw_only=True):
@@ -77,10 +79,12 @@ class TaskLimits(Struct, frozen=True, kw_only=True):
 
 
 class TaskOrigin(Struct, frozen=True, kw_only=True):
-    """The automation, and its occurrence, that queue a task."""
+    """What queues a task, when no person does: an automation and its occurrence, or a turn of a thread."""
 
-    automation_id: str
-    occurrence_id: str
+    automation_id: str | None = None
+    occurrence_id: str | None = None
+    thread_id: str | None = None
+    turn_id: str | None = None
 
 
 class TaskFilter(Struct, frozen=True, kw_only=True):

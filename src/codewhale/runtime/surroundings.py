@@ -18,6 +18,7 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     trusted_paths: str
     instructions_file: str
     instructions: tuple[str, ...] = ()
+    gh: str | None = None
     settings: Settings | None = None
 
 
@@ -31,5 +32,6 @@ def surroundings_of(settings: Settings) -> Surroundings:
         trusted_paths=settings.trusted_paths_file,
         instructions_file=os.path.join(settings.home, "AGENTS.md"),
         instructions=settings.instructions,
+        gh=settings.gh_bin,
         settings=settings,
     )

@@ -128,10 +128,16 @@ def _allowed(stage: Stage, seat: Seat) -> Allowed:
     return Allowed(
         mode=posture.mode,
         allow_shell=posture.allow_shell,
-        program=seat.processes.find,
+        program=lambda name: seat.processes.find(_own_program(stage, name)),
         always_load=stage.defaults.always_load,
         unset=_unset(stage),
     )
+
+
+def _own_program(stage: Stage, name: str) -> str:
+    """Where the person says that the program is, else its name."""
+    around = stage.outside.surroundings
+    return around.gh if name == "gh" and around is not None and around.gh is not None else name
 
 
 def _unset(stage: Stage) -> dict[str, str]:

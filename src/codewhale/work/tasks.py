@@ -59,6 +59,8 @@ def new_task(new: NewTask, defaults: TaskDefaults, *, task_id: str, now: str, or
         created_at=now,
         automation_id=origin.automation_id if origin else None,
         occurrence_id=origin.occurrence_id if origin else None,
+        origin_thread_id=origin.thread_id if origin else None,
+        origin_turn_id=origin.turn_id if origin else None,
     )
 
 

@@ -9,6 +9,7 @@ from operator import attrgetter
 
 from msgspec import Struct, field
 
+from codewhale.domain.kept_outputs import kept_texts
 from codewhale.domain.records import Item, summarize
 from codewhale.domain.requests import Request
 from codewhale.domain.task_record import (
@@ -102,6 +103,8 @@ def record_of(sources: TaskSources) -> TaskRecord:
         cancel_requested_at=task.cancel_requested_at,
         automation_id=task.automation_id,
         occurrence_id=task.occurrence_id,
+        origin_thread_id=task.origin_thread_id,
+        origin_turn_id=task.origin_turn_id,
     )
 
 
@@ -132,6 +135,9 @@ def text_of(sources: TaskSources, name: str) -> str | tuple[str, str] | None:
             return item.call.arguments
         if rest == ".patch":
             return patch_of(item)
+        kept = next((one for one in kept_texts(item.metadata) if rest == f"-{one.name}"), None)
+        if kept is not None:
+            return kept.blob, ""
     return None
 
 

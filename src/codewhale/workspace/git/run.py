@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from codewhale.domain.errors import ToolError
 from codewhale.workspace.git.repository import Repository
@@ -108,16 +109,17 @@ class Git(Struct, frozen=True, kw_only=True):
     ) -> ProcessResult:
         """Run it on a repository that may be hostile; only for commands that read. `ToolError` when its configuration
         cannot be made harmless."""
+        job = await self.harmless(repository, words)
+        return await self.run(replace(job, seconds=seconds, output=output))
+
+    async def harmless(self, repository: Repository, words: Sequence[str]) -> GitJob:
+        """The job that runs these words on a repository that may be hostile. `ToolError` as `look`."""
         drivers = await self._drivers(repository)
-        return await self.run(
-            GitJob(
-                folder=repository.top,
-                words=tuple(words),
-                settings=tuple(_disabled(drivers)),
-                environ={"GIT_DIR": repository.git_dir, "GIT_WORK_TREE": repository.top},
-                seconds=seconds,
-                output=output,
-            )
+        return GitJob(
+            folder=repository.top,
+            words=tuple(words),
+            settings=tuple(_disabled(drivers)),
+            environ={"GIT_DIR": repository.git_dir, "GIT_WORK_TREE": repository.top},
         )
 
     async def _drivers(self, repository: Repository) -> list[str]:
