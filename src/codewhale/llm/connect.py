@@ -4,7 +4,7 @@ from msgspec import structs
 
 from codewhale.domain.errors import ConfigError
 from codewhale.domain.ports import Clock
-from codewhale.llm.dialects.chat import ChatAdapter
+from codewhale.llm.dialects.posting import Codec, PostingAdapter
 from codewhale.llm.guard import GuardedProvider, Limits, Pace
 from codewhale.llm.route import Route, request_headers
 from codewhale.llm.transport.direct import DirectTransport
@@ -18,14 +18,26 @@ def open_provider(
     (longer for servers that load their model first). `ConfigError` for a key that cannot be sent."""
     if limits.open_timeout is None:
         limits = structs.replace(limits, open_timeout=route.open_timeout)
-    adapter = ChatAdapter(
+    adapter = PostingAdapter(
         route.endpoint,
         route.url,
         headers=request_headers(route),
-        quirks=route.quirks,
+        codec=codec_of(route),
         transport=transport or open_transport(route.proxy, route.ca_file),
     )
     return GuardedProvider(adapter, limits, clock, pace)
+
+
+def codec_of(route: Route) -> Codec:
+    """The route's dialect as its endpoint wants it; only that dialect's code is loaded."""
+    match route.dialect:
+        case "chat":
+            from codewhale.llm.dialects.chat import codec
+        case "anthropic":
+            from codewhale.llm.dialects.anthropic import codec
+        case "responses":
+            from codewhale.llm.dialects.responses import codec
+    return codec(route.endpoint, route.quirks)
 
 
 def open_transport(proxy: str | None = None, ca_file: str | None = None) -> Transport:

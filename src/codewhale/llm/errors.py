@@ -80,6 +80,26 @@ def not_a_model(status: int, content_type: str, body: bytes, endpoint: Endpoint)
     )
 
 
+def not_valid(payload: bytes, error: Exception, endpoint: Endpoint) -> ProviderError:
+    """An event that is no JSON, no UTF-8, or of the wrong shape."""
+    excerpt = clean(payload[:1000].decode("utf-8", "replace"), endpoint.secret, 120)
+    return ProviderError(
+        f"{endpoint.provider} sent an event that is not valid ({error}): {excerpt}",
+        category="protocol",
+        hint=f"Check base_url ({endpoint.url}); a gateway in between may damage the stream.",
+    )
+
+
+def broken_off(endpoint: Endpoint, *, calls: int) -> ProviderError:
+    """A stream that ended before the model had finished."""
+    when = "in the middle of a tool call; it was not run" if calls else "before the answer was complete"
+    return ProviderError(
+        f"{endpoint.provider} ended the stream {when}.",
+        category="network",
+        hint="The connection or a gateway broke off; try again.",
+    )
+
+
 def read_complaint(body: bytes) -> Complaint:
     """The message and code of the error shapes in use: `{"error": {...}}`, `{"error": "…"}`, `{"message": "…"}`, a
     list of one of these, or any text."""
@@ -138,6 +158,8 @@ def _text(body: bytes) -> str:
 def _category(status: int, complaint: Complaint) -> ProviderCategory:
     words = f"{complaint.code} {complaint.message}".lower()
     if status in (400, 413, 422, 0, 200):
+        if complaint.code in _BY_CODE:
+            return _BY_CODE[complaint.code]
         return _by_words(words, "server" if status in (0, 200) else "invalid_request")
     if status == 429:
         return "quota" if _says(words, _QUOTA) else "rate_limit"
@@ -164,6 +186,18 @@ _BY_STATUS: dict[int, ProviderCategory] = {
 }
 
 
+_BY_CODE: dict[str, ProviderCategory] = {
+    "authentication_error": "authentication",
+    "invalid_api_key": "authentication",
+    "permission_error": "authorization",
+    "billing_error": "quota",
+    "rate_limit_error": "rate_limit",
+    "overloaded_error": "overloaded",
+    "timeout_error": "timeout",
+}
+"""Error types that mean the same whatever status they come with."""
+
+
 def _by_words(words: str, otherwise: ProviderCategory) -> ProviderCategory:
     if _says(words, _CONTEXT) or ("maximum" in words and "token" in words):
         return "context_length"
@@ -171,7 +205,7 @@ def _by_words(words: str, otherwise: ProviderCategory) -> ProviderCategory:
         return "content_policy"
     if "model" in words and _says(words, ("not found", "not_found", "not exist", "unknown model", "no such model")):
         return "model_not_found"
-    if _says(words, ("insufficient_quota", "insufficient balance")):
+    if _says(words, ("insufficient_quota", "insufficient balance", "credit balance")):
         return "quota"
     if _says(words, _RATE):
         return "rate_limit"

@@ -9,14 +9,28 @@ from msgspec import Struct, structs
 
 from codewhale.domain.errors import ConfigError
 from codewhale.domain.messages import Effort
-from codewhale.llm.dialects.chat_encode import ChatQuirks
 from codewhale.llm.errors import Endpoint
-from codewhale.llm.profiles import UNKNOWN, Dialect, load_profile, model_facts, output_limit
+from codewhale.llm.profiles import (
+    DIALECT_EFFORT,
+    UNKNOWN,
+    Dialect,
+    Fields,
+    ModelFacts,
+    Profile,
+    Replay,
+    load_profile,
+    model_facts,
+    output_limit,
+)
+from codewhale.llm.quirks import Quirks
 from codewhale.llm.transport.port import Headers, check_headers
 from codewhale.llm.transport.url import Url, is_loopback, parse_url
 
-OWN_HEADERS = frozenset({"authorization", "content-type", "content-length", "host", "accept-encoding", "connection"})
-PATH = "/chat/completions"
+OWN_HEADERS = frozenset(
+    {"authorization", "x-api-key", "content-type", "content-length", "host", "accept-encoding", "connection"}
+)
+PATHS: dict[Dialect, str] = {"chat": "/chat/completions", "anthropic": "/messages", "responses": "/responses"}
+ANTHROPIC_VERSION = ("anthropic-version", "2023-06-01")
 
 
 class RouteWish(Struct, frozen=True, kw_only=True):
@@ -24,6 +38,7 @@ class RouteWish(Struct, frozen=True, kw_only=True):
     came from. `allow_insecure_http` permits plain http to other machines."""
 
     model: str | None = None
+    dialect: Dialect | None = None
     base_url: str | None = None
     api_key: str | None = None
     key_source: str | None = None
@@ -55,7 +70,7 @@ class Route(Struct, frozen=True, kw_only=True):
     window: int
     max_output: int | None
     effort: Effort | None
-    quirks: ChatQuirks
+    quirks: Quirks
     open_timeout: float | None
     proxy: str | None
     ca_file: str | None
@@ -96,25 +111,29 @@ def make_route(provider: str, wish: RouteWish) -> Route:
     model = wish.model or profile.default_model
     if not model:
         raise ConfigError(f"No model is set for provider {provider!r}.", hint="Choose one with --model.")
-    url = chat_url(base_url)
+    own_endpoint = _same_origin(base_url, profile.base_url)
+    facts = model_facts(profile, model)
+    dialect = wish.dialect or (facts.dialect if own_endpoint else None) or profile.dialect
+    url = call_url(base_url, dialect)
     _check_scheme(url, allowed=wish.allow_insecure_http)
-    own_endpoint = url.origin == parse_url(profile.base_url).origin if profile.base_url else False
     if not wish.api_key and not url.userinfo and not (profile.keyless or is_loopback(url.host)):
         raise _no_key(provider, profile.key_env)
-    facts = model_facts(profile, model)
     window = wish.window or facts.window or profile.window
     limit = output_limit(window, facts.max_output, known=known or wish.window is not None)
-    quirks = ChatQuirks(
+    efforts, body = _fields(profile, facts, dialect)
+    quirks = Quirks(
         max_output=wish.max_output or limit,
         output_field=profile.output_field,
         usage_in_stream=profile.usage_in_stream,
         default_effort=wish.effort,
-        effort=profile.effort if facts.effort else {},
-        replay=profile.replay if facts.replay else "none",
+        effort=efforts,
+        body=body,
+        replay=_replay(profile, facts, dialect),
+        call_signatures=profile.call_signatures,
     )
     return Route(
         provider=provider,
-        dialect=profile.dialect,
+        dialect=dialect,
         base_url=base_url,
         url=url,
         model=model,
@@ -132,29 +151,68 @@ def make_route(provider: str, wish: RouteWish) -> Route:
     )
 
 
-def chat_url(base_url: str) -> Url:
-    """Where to POST: the base plus `/chat/completions`, with `/v1` before it unless the path has a version of its own
-    (`/v1`, `/api/v4`, `/v1beta/openai`) or ends in `/beta`. A base that already ends in `/chat/completions` is used as
-    it is; a query stays."""
+def call_url(base_url: str, dialect: Dialect) -> Url:
+    """Where to POST: the base plus the dialect's path, with `/v1` before it unless the path has a version of its own
+    (`/v1`, `/api/v4`, `/v1beta/openai`) or ends in `/beta`. A base that already ends in the path is used as it is; a query
+    stays."""
+    return _below(base_url, PATHS[dialect])
+
+
+def models_url(base_url: str) -> Url:
+    """Where to ask for the list of models, beside the address of the calls."""
+    return _below(base_url, "/models")
+
+
+def _below(base_url: str, tail: str) -> Url:
     url = parse_url(base_url)
     path, question, query = url.target.partition("?")
     path = path.rstrip("/")
-    if not path.endswith(PATH):
-        versioned = path.endswith("/beta") or any(_is_version(part) for part in path.split("/"))
-        path += PATH if versioned else f"/v1{PATH}"
+    path = next((path.removesuffix(known) for known in PATHS.values() if path.endswith(known)), path)
+    versioned = path.endswith("/beta") or any(_is_version(part) for part in path.split("/"))
+    given = url.target.partition("?")[0].rstrip("/").endswith(tuple(PATHS.values()))
+    path += tail if versioned or given else f"/v1{tail}"
     return url.with_target(f"{path}{question}{query}")
 
 
 def request_headers(route: Route) -> Headers:
     """The headers of every request on the route, the key among them. `ConfigError` for a key that cannot be a header."""
     headers = route.headers
-    if route.api_key:
+    if route.dialect == "anthropic":
+        headers = (ANTHROPIC_VERSION, *headers)
+    if route.api_key and route.dialect == "anthropic":
+        headers = (("x-api-key", route.api_key), *headers)
+    elif route.api_key:
         headers = (("Authorization", f"Bearer {route.api_key}"), *headers)
     elif route.url.userinfo:
         token = binascii.b2a_base64(route.url.userinfo.encode(), newline=False).decode()
         headers = (("Authorization", f"Basic {token}"), *headers)
     check_headers(headers)
     return headers
+
+
+def _same_origin(base_url: str, own: str) -> bool:
+    return bool(own) and parse_url(base_url).origin == parse_url(own).origin
+
+
+def _fields(profile: Profile, facts: ModelFacts, dialect: Dialect) -> tuple[dict[Effort, Fields], Fields]:
+    """The fields per effort, and those of every request, for a model in a dialect."""
+    said_for_models = (facts.dialect or profile.dialect) == dialect
+    body = profile.body if dialect == profile.dialect else {}
+    if said_for_models and facts.body is not None:
+        body = facts.body
+    if facts.effort is False:
+        return {}, body
+    if said_for_models and facts.efforts is not None:
+        return facts.efforts, body
+    return (profile.effort if dialect == profile.dialect else DIALECT_EFFORT[dialect]), body
+
+
+def _replay(profile: Profile, facts: ModelFacts, dialect: Dialect) -> Replay:
+    if dialect == "anthropic":
+        return "sealed"
+    if not facts.replay:
+        return "none"
+    return "sealed" if dialect == "responses" else profile.replay
 
 
 def _is_version(part: str) -> bool:

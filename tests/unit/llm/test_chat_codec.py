@@ -24,8 +24,9 @@ from codewhale.domain.messages import (
 from codewhale.domain.records import ToolCall, Usage
 from codewhale.llm.dialects.calls import CUT_BY_LIMIT, CUT_BY_SIZE, KEPT_OF_OVERSIZE, is_object
 from codewhale.llm.dialects.chat_decode import ChatDecoder
-from codewhale.llm.dialects.chat_encode import ChatQuirks, encode, replayed_chars
+from codewhale.llm.dialects.chat_encode import encode, replayed_chars
 from codewhale.llm.errors import Endpoint
+from codewhale.llm.quirks import Quirks
 from codewhale.testing.chat_player import call_delta, delta
 
 ENDPOINT = Endpoint(provider="acme", url="https://acme.test", model="m")
@@ -37,8 +38,8 @@ STEP: tuple[Message, ...] = (
 )
 
 
-def body(sent: ModelRequest, quirks: ChatQuirks | None = None) -> dict[str, object]:
-    return msgspec.json.decode(encode(sent, quirks or ChatQuirks()))
+def body(sent: ModelRequest, quirks: Quirks | None = None) -> dict[str, object]:
+    return msgspec.json.decode(encode(sent, quirks or Quirks()))
 
 
 def decode(*chunks: object, done: bool = True, replayed: int = 0) -> list[ModelEvent]:
@@ -49,7 +50,7 @@ def decode(*chunks: object, done: bool = True, replayed: int = 0) -> list[ModelE
 
 def test_a_whole_request_on_the_wire() -> None:
     tool = ToolSpec(name="read", description="Read.", parameters={"type": "object", "properties": {}})
-    quirks = ChatQuirks(max_output=100, effort={"high": {"thinking": {"type": "enabled"}}}, default_effort="high")
+    quirks = Quirks(max_output=100, effort={"high": {"thinking": {"type": "enabled"}}}, default_effort="high")
     sent = ModelRequest(model="m", system="s", messages=STEP, tools=(tool,), max_output_tokens=50)
     assert encode(sent, quirks) == (
         b'{"model":"m","stream":true,"stream_options":{"include_usage":true},"max_tokens":50,'
@@ -79,7 +80,7 @@ messages = st.lists(
 
 @given(before=messages, after=messages, replay=st.sampled_from(["none", "reasoning_content"]))
 def test_appending_messages_changes_nothing_before(before: list[Message], after: list[Message], replay: str) -> None:
-    quirks = msgspec.convert({"replay": replay}, ChatQuirks)
+    quirks = msgspec.convert({"replay": replay}, Quirks)
     first = encode(ModelRequest(model="m", system="s", messages=tuple(before)), quirks)
     second = encode(ModelRequest(model="m", system="s", messages=(*before, *after)), quirks)
     assert second.startswith(first.removesuffix(b"]}"))
@@ -89,7 +90,7 @@ def test_reasoning_goes_back_only_where_it_must() -> None:
     sent = ModelRequest(model="m", system="", messages=(STEP[1], AssistantMessage(text="x", calls=(CALL,))))
 
     def replayed(**quirks: object) -> list[dict[str, object]]:
-        wire = body(sent, msgspec.convert(quirks, ChatQuirks))
+        wire = body(sent, msgspec.convert(quirks, Quirks))
         found = msgspec.convert(wire["messages"], list[dict[str, object]])
         return [{key: value for key, value in message.items() if key.startswith("reasoning")} for message in found]
 
@@ -97,8 +98,8 @@ def test_reasoning_goes_back_only_where_it_must() -> None:
     assert replayed(replay="reasoning") == [{"reasoning": "because"}, {"reasoning": "(reasoning omitted)"}]
     assert replayed(replay="reasoning_content")[0] == {"reasoning_content": "because"}
     assert replayed(replay="reasoning_content", default_effort="off") == [{}, {}]
-    assert replayed_chars(sent, ChatQuirks(replay="reasoning")) == len("because")
-    assert replayed_chars(sent, ChatQuirks()) == 0
+    assert replayed_chars(sent, Quirks(replay="reasoning")) == len("because")
+    assert replayed_chars(sent, Quirks()) == 0
 
 
 @pytest.mark.parametrize("arguments", ["", "{", "[1]", '{"a": NaN}', "[" * 10_000])
@@ -124,7 +125,7 @@ def test_arguments_that_are_no_object_cannot_spoil_the_history(arguments: str) -
 
 
 def test_quirks_shape_the_request() -> None:
-    quirks = ChatQuirks(max_output=9, output_field="max_completion_tokens", usage_in_stream=False)
+    quirks = Quirks(max_output=9, output_field="max_completion_tokens", usage_in_stream=False)
     assert body(ModelRequest(model="m", system="", messages=()), quirks) == {
         "model": "m",
         "stream": True,

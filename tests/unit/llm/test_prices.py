@@ -35,7 +35,7 @@ def test_our_entries_have_a_source_and_never_two_prices_for_one_time(provider: s
         assert not [other for other in same if overlap(entry, other)]
 
 
-SEEN = ("api-docs.deepseek.com/quick_start/pricing", "runs on your own machines")
+SEEN = ("api-docs.deepseek.com/quick_start/pricing", "platform.claude.com/docs/", "runs on your own machines")
 """Where a rate of ours may come from. Another place is added by whoever has read the provider's own page, with the day."""
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from codewhale.domain.errors import ConfigError
 from codewhale.llm.profiles import fits, load_profile, model_facts, output_limit, profile_ids
-from codewhale.llm.route import RouteWish, chat_url, make_route, request_headers
+from codewhale.llm.route import PATHS, RouteWish, call_url, make_route, request_headers
 from codewhale.llm.transport.url import is_loopback, parse_url
 
 BASELINE = {
@@ -32,7 +32,7 @@ SECRET = "sk-very-secret-1234"
     ],
 )
 def test_where_to_post(base: str, url: str) -> None:
-    assert chat_url(base).full == url
+    assert call_url(base, "chat").full == url
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_any_server_works_from_its_address_alone() -> None:
 
 def test_every_profile_is_usable() -> None:
     ids = set(profile_ids())
-    extras = {"mistral", "groq", "together", "xai", "lmstudio", "llama.cpp", "gemini"}
+    extras = {"mistral", "groq", "together", "xai", "lmstudio", "llama.cpp", "gemini", "anthropic"}
     assert ids >= BASELINE | extras
     for provider in ids:
         profile = load_profile(provider)
@@ -139,7 +139,7 @@ def test_every_profile_is_usable() -> None:
         assert profile.id == provider
         assert profile.keyless or profile.key_env
         route = make_route(provider, RouteWish(api_key="k"))
-        assert route.url.target.endswith("/chat/completions")
+        assert route.url.target.endswith(PATHS[route.dialect])
         assert (route.max_output or 1) <= route.window
 
 

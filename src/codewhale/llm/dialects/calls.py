@@ -10,7 +10,7 @@ from msgspec import Struct
 from codewhale.domain.errors import ProviderError
 from codewhale.domain.messages import CallReady
 from codewhale.domain.records import ToolCall
-from codewhale.llm.dialects.chat_wire import CallDelta
+from codewhale.llm.dialects.chat_wire import CallDelta, Function
 
 MAX_CALLS = 128
 MAX_ARGUMENT_BYTES = 1024 * 1024
@@ -38,6 +38,9 @@ class CallPieces:
         slot = self._slot(piece)
         if piece.id and not slot.id:
             slot.id = piece.id
+        extra = piece.extra_content
+        if extra is not None and extra.google is not None and extra.google.thought_signature:
+            slot.signature = extra.google.thought_signature
         function = piece.function
         if function is None:
             return
@@ -45,6 +48,16 @@ class CallPieces:
             slot.name = function.name
         if function.arguments:
             self._extend(slot, argument_text(bytes(function.arguments)))
+
+    def begin(self, index: int, ident: str, name: str) -> None:
+        """A call of a dialect that announces each by a place of its own."""
+        self.add(CallDelta(index=index, id=ident, function=Function(name=name)))
+
+    def more(self, index: int, text: str) -> None:
+        """More of the arguments of a call that has begun; what belongs to none is dropped."""
+        slot = self._by_index.get(index)
+        if slot is not None:
+            self._extend(slot, text)
 
     def finish(self, *, cut_off: bool) -> list[CallReady]:
         """All calls with ids unique among them. `cut_off`: the answer hit a limit, so arguments that are not a whole
@@ -99,11 +112,12 @@ class CallPieces:
 class _Slot:
     """One call in the making. What exceeds the size limit is counted but not kept."""
 
-    __slots__ = ("_pieces", "_size", "id", "name")
+    __slots__ = ("_pieces", "_size", "id", "name", "signature")
 
     def __init__(self) -> None:
         self.id = ""
         self.name = ""
+        self.signature: str | None = None
         self._pieces: list[str] = []
         self._size = 0
 
@@ -122,7 +136,7 @@ class _Slot:
             text += CUT_BY_LIMIT
         elif not text:
             text = "{}"
-        return ToolCall(id=ident, name=self.name, arguments=text)
+        return ToolCall(id=ident, name=self.name, arguments=text, signature=self.signature)
 
 
 class _Object(Struct):

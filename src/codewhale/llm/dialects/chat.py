@@ -1,111 +1,17 @@
-"""The Chat Completions adapter: one POST, one answer, as batches of model events.
+"""Chat Completions at one endpoint: its codec."""
 
-Streams, answers that were not streamed although asked for, and refusals are told apart by status and first byte, not by
-the content type, which gateways get wrong.
-"""
-
-import asyncio
-from collections.abc import Sequence
-
-from codewhale.domain.errors import ProviderError
-from codewhale.domain.messages import ModelEvent, ModelRequest
+from codewhale.domain.messages import ModelRequest
 from codewhale.llm.dialects.chat_decode import ChatDecoder
-from codewhale.llm.dialects.chat_encode import ChatQuirks, encode, replayed_chars
-from codewhale.llm.dialects.port import Batches
-from codewhale.llm.errors import MAX_ERROR_BODY, Endpoint, from_response, not_a_model
-from codewhale.llm.sse import SseFrames, data_of
-from codewhale.llm.transport.follow import open_response
-from codewhale.llm.transport.port import Headers, HttpRequest, HttpResponse, Transport, header
-from codewhale.llm.transport.url import Url
-
-MAX_DOCUMENT = 16 * 1024 * 1024
-SETTLE_SECONDS = 5.0
-"""How long usage and the end of the stream may take once the model has finished."""
+from codewhale.llm.dialects.chat_encode import encode, replayed_chars
+from codewhale.llm.dialects.posting import Codec
+from codewhale.llm.errors import Endpoint
+from codewhale.llm.quirks import Quirks
 
 
-class ChatAdapter:
-    """One endpoint that speaks Chat Completions. `headers` hold the key; `url` is the whole address of the POST."""
+def codec(endpoint: Endpoint, quirks: Quirks) -> Codec:
+    """Chat Completions as this endpoint wants it."""
 
-    def __init__(
-        self, endpoint: Endpoint, url: Url, *, headers: Headers, quirks: ChatQuirks, transport: Transport
-    ) -> None:
-        self._endpoint = endpoint
-        self._url = url
-        self._headers: Headers = (*headers, ("Content-Type", "application/json"), ("Accept", "text/event-stream"))
-        self._quirks = quirks
-        self._transport = transport
+    def decoder(request: ModelRequest) -> ChatDecoder:
+        return ChatDecoder(endpoint, replayed_chars=replayed_chars(request, quirks))
 
-    @property
-    def name(self) -> str:
-        return self._endpoint.provider
-
-    async def close(self) -> None:
-        await self._transport.close()
-
-    async def attempt(self, request: ModelRequest) -> Batches:
-        post = HttpRequest(method="POST", url=self._url, headers=self._headers, body=encode(request, self._quirks))
-        decoder = ChatDecoder(self._endpoint, replayed_chars=replayed_chars(request, self._quirks))
-        async with open_response(self._transport, post) as response:
-            yield ()
-            if not 200 <= response.status < 300:
-                raise from_response(response.status, response.headers, await _error_body(response), self._endpoint)
-            opening = await response.read()
-            while opening and not opening.lstrip(b"\xef\xbb\xbf \t\r\n"):
-                yield ()
-                more = await response.read()
-                opening = opening + more if more else b""
-            first = opening.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-            if first in (b"{", b"[", b"<"):
-                yield decoder.whole(await self._document(response, opening))
-                return
-            if not opening:
-                yield decoder.finish()
-                return
-            frames = SseFrames()
-            chunk = opening
-            while chunk and not decoder.done:
-                yield _decoded(decoder, frames.feed(chunk))
-                chunk = b"" if decoder.done else await _next(response, decoder)
-            yield _decoded(decoder, frames.flush())
-            yield decoder.finish()
-
-    async def _document(self, response: HttpResponse, opening: bytes) -> bytes:
-        document = await _collected(response, opening, MAX_DOCUMENT)
-        if opening.lstrip().startswith(b"<"):
-            kind = header(response.headers, "content-type") or ""
-            raise not_a_model(response.status, kind, document, self._endpoint)
-        return document
-
-
-def _decoded(decoder: ChatDecoder, blocks: list[bytes]) -> Sequence[ModelEvent]:
-    return decoder.feed([data for data in map(data_of, blocks) if data is not None])
-
-
-async def _next(response: HttpResponse, decoder: ChatDecoder) -> bytes:
-    """The next read; once the model has finished, neither silence nor a broken connection can change its answer."""
-    if not decoder.settled:
-        return await response.read()
-    try:
-        async with asyncio.timeout(SETTLE_SECONDS):
-            return await response.read()
-    except (TimeoutError, ProviderError):
-        return b""
-
-
-async def _error_body(response: HttpResponse) -> bytes:
-    try:
-        return await _collected(response, b"", MAX_ERROR_BODY)
-    except ProviderError:
-        return b""
-
-
-async def _collected(response: HttpResponse, opening: bytes, limit: int) -> bytes:
-    """The rest of the body, cut at `limit`."""
-    pieces, size = [opening], len(opening)
-    while size < limit:
-        piece = await response.read()
-        if not piece:
-            break
-        pieces.append(piece)
-        size += len(piece)
-    return b"".join(pieces)[:limit]
+    return Codec(encode=lambda request: encode(request, quirks), decoder=decoder)

@@ -13,7 +13,8 @@ from codewhale.domain.messages import Finished, FinishReason, ModelEvent, Reason
 from codewhale.domain.records import Usage
 from codewhale.llm.dialects import chat_wire as wire
 from codewhale.llm.dialects.calls import CallPieces
-from codewhale.llm.errors import Endpoint, clean, from_event
+from codewhale.llm.dialects.texts import Texts
+from codewhale.llm.errors import Endpoint, from_event, not_valid
 
 DONE = b"[DONE]"
 NO_RAW = msgspec.Raw()
@@ -58,7 +59,7 @@ class ChatDecoder:
 
     def feed(self, payloads: Iterable[bytes]) -> list[ModelEvent]:
         """The events in these payloads of the stream. `ProviderError`: what is no JSON, no UTF-8, or an error event."""
-        texts = _Texts()
+        texts = Texts()
         for payload in payloads:
             if payload == DONE:
                 self.done = True
@@ -97,14 +98,9 @@ class ChatDecoder:
         try:
             return _CHUNK.decode(payload)
         except (ValueError, RecursionError) as error:
-            excerpt = clean(payload[:1000].decode("utf-8", "replace"), self._endpoint.secret, 120)
-            raise ProviderError(
-                f"{self._endpoint.provider} sent an event that is not valid ({error}): {excerpt}",
-                category="protocol",
-                hint=f"Check base_url ({self._endpoint.url}); a gateway in between may damage the stream.",
-            ) from error
+            raise not_valid(payload, error, self._endpoint) from error
 
-    def _choice(self, choice: wire.Choice, texts: "_Texts") -> None:
+    def _choice(self, choice: wire.Choice, texts: Texts) -> None:
         delta = choice.delta or choice.message
         if delta is not None:
             thought = delta.reasoning_content or delta.reasoning
@@ -174,30 +170,7 @@ class ChatDecoder:
         return _usage(counts, self._replayed // CHARS_PER_TOKEN)
 
 
-class _Texts:
-    """Adjacent deltas of one kind, merged."""
-
-    __slots__ = ("_events", "_kind", "_parts")
-
-    def __init__(self) -> None:
-        self._events: list[ModelEvent] = []
-        self._kind: type[TextDelta | ReasoningDelta] = TextDelta
-        self._parts: list[str] = []
-
-    def add(self, kind: type[TextDelta | ReasoningDelta], text: str) -> None:
-        if kind is not self._kind:
-            self.finish()
-            self._kind = kind
-        self._parts.append(text)
-
-    def finish(self) -> list[ModelEvent]:
-        if self._parts:
-            self._events.append(self._kind("".join(self._parts)))
-            self._parts.clear()
-        return self._events
-
-
-def _add_parts(parts: list[wire.Part], texts: _Texts) -> None:
+def _add_parts(parts: list[wire.Part], texts: Texts) -> None:
     for part in parts:
         if part.text:
             texts.add(TextDelta, part.text)

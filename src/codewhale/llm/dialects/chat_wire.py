@@ -5,7 +5,7 @@ Everything read has a default and unknown fields are skipped: providers differ i
 
 from typing import Literal
 
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 
 class SentFunction(Struct, frozen=True, kw_only=True):
@@ -15,12 +15,25 @@ class SentFunction(Struct, frozen=True, kw_only=True):
     arguments: str
 
 
+class GoogleExtra(Struct, omit_defaults=True):
+    """Where Google's endpoint puts what belongs to a call."""
+
+    thought_signature: str | None = None
+
+
+class Extra(Struct, omit_defaults=True):
+    """What a vendor adds to a call."""
+
+    google: GoogleExtra | None = None
+
+
 class SentCall(Struct, frozen=True, kw_only=True):
     """A call in the history."""
 
     id: str
     type: Literal["function"] = "function"
     function: SentFunction
+    extra_content: Extra | UnsetType = UNSET
 
 
 class SentText(Struct, frozen=True, kw_only=True):
@@ -61,6 +74,7 @@ class CallDelta(Struct):
     index: int | None = None
     id: str | None = None
     function: Function | None = None
+    extra_content: Extra | None = None
 
 
 class Part(Struct):

@@ -14,8 +14,11 @@ from msgspec import Raw, Struct
 
 from codewhale.domain.messages import Effort
 
-Replay = Literal["none", "reasoning_content", "reasoning"]
-Dialect = Literal["chat"]
+Replay = Literal["none", "reasoning_content", "reasoning", "sealed"]
+"""How earlier reasoning goes back: in a field of the message, or as the sealed blocks in which it came."""
+Dialect = Literal["chat", "anthropic", "responses"]
+DIALECTS: tuple[Dialect, ...] = ("chat", "anthropic", "responses")
+Fields = dict[str, object]
 
 DEFAULT_WINDOW = 128_000
 LARGE_WINDOW = 500_000
@@ -26,20 +29,24 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 
 class ModelFacts(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Facts on the models whose name, without vendor prefix and in lower case, fits `match` (`*` stands for anything).
-    Sizes in tokens; what is absent comes from the profile. `replay`: earlier reasoning must be sent back."""
+    Sizes in tokens; what is absent comes from the profile. `replay`: earlier reasoning must be sent back. `dialect` holds at
+    the provider's own address only; `efforts` and `body` take the place of the profile's for these models."""
 
     match: str
     window: int | None = None
     max_output: int | None = None
     replay: bool | None = None
     effort: bool | None = None
+    dialect: Dialect | None = None
+    efforts: dict[Effort, Fields] | None = None
+    body: Fields | None = None
 
 
 class Profile(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One provider. `key_env`, `base_url_env` and `model_env` name environment variables in order of precedence; reading
     them is the configuration's. `effort` gives, per effort, the fields of the request body. `replay` names the field in
     which this provider takes back reasoning. `open_timeout`: seconds until the response head, for servers that load the
-    model first."""
+    model first. `body` are fields of every request. `strong_model` and `fast_model` are what `auto` chooses between."""
 
     id: str
     title: str
@@ -54,9 +61,13 @@ class Profile(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     max_output: int | None = None
     output_field: str = "max_tokens"
     usage_in_stream: bool = True
+    call_signatures: bool = False
     open_timeout: float | None = None
     replay: Replay = "none"
-    effort: dict[Effort, dict[str, object]] = {}
+    effort: dict[Effort, Fields] = {}
+    body: Fields = {}
+    strong_model: str | None = None
+    fast_model: str | None = None
     models: tuple[ModelFacts, ...] = ()
 
 
@@ -69,6 +80,26 @@ UNKNOWN = Profile(
     open_timeout=300.0,
 )
 """For a provider that has no file: nothing is assumed but the dialect."""
+
+
+DIALECT_EFFORT: dict[Dialect, dict[Effort, Fields]] = {
+    "chat": {},
+    "anthropic": {
+        "off": {"thinking": {"type": "disabled"}},
+        "low": {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}},
+        "medium": {"thinking": {"type": "adaptive"}, "output_config": {"effort": "medium"}},
+        "high": {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}},
+        "max": {"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}},
+    },
+    "responses": {
+        "off": {"reasoning": {"effort": "low"}},
+        "low": {"reasoning": {"effort": "low", "summary": "auto"}},
+        "medium": {"reasoning": {"effort": "medium", "summary": "auto"}},
+        "high": {"reasoning": {"effort": "high", "summary": "auto"}},
+        "max": {"reasoning": {"effort": "high", "summary": "auto"}},
+    },
+}
+"""The fields per effort of a dialect, for an endpoint whose profile speaks another one."""
 
 
 def profile_ids() -> list[str]:
@@ -98,6 +129,9 @@ def model_facts(profile: Profile, model: str) -> ModelFacts:
         max_output=next((f.max_output for f in known if f.max_output is not None), profile.max_output),
         replay=next((f.replay for f in known if f.replay is not None), False),
         effort=next((f.effort for f in known if f.effort is not None), True),
+        dialect=next((f.dialect for f in known if f.dialect is not None), None),
+        efforts=next((f.efforts for f in known if f.efforts is not None), None),
+        body=next((f.body for f in known if f.body is not None), None),
     )
 
 

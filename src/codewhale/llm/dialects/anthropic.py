@@ -1,0 +1,17 @@
+"""Anthropic Messages at one endpoint: its codec."""
+
+from codewhale.domain.messages import ModelRequest
+from codewhale.llm.dialects.anthropic_decode import AnthropicDecoder
+from codewhale.llm.dialects.anthropic_encode import encode, replayed_chars
+from codewhale.llm.dialects.posting import Codec
+from codewhale.llm.errors import Endpoint
+from codewhale.llm.quirks import Quirks
+
+
+def codec(endpoint: Endpoint, quirks: Quirks) -> Codec:
+    """Anthropic Messages as this endpoint wants it."""
+
+    def decoder(request: ModelRequest) -> AnthropicDecoder:
+        return AnthropicDecoder(endpoint, request.model, replayed_chars=replayed_chars(request))
+
+    return Codec(encode=lambda request: encode(request, quirks), decoder=decoder)
