@@ -53,8 +53,7 @@ async def look(wish: LookAtPicture, origin: Origin, runtime: Runtime) -> str:
         raise ToolError(f"The vision model needed more than {SECONDS:.0f} seconds.", category="timeout") from None
     except (ProviderError, ConfigError) as error:
         raise ToolError(f"The vision model could not be asked: {error.in_full()}") from error
-    finally:
-        await transport.close()
+    await transport.close()  # after an error no connection is left to close
     return _read(status, body, key)
 
 
