@@ -106,7 +106,7 @@ class CloseIssue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     number: Number
     acceptance_criteria: Criteria
     evidence: Proof
-    comment: Annotated[str | None, Meta(max_length=20_000)] = None
+    comment: Annotated[str, Meta(max_length=20_000)] | None = None
     allow_dirty: Annotated[bool, Meta(description="Also with uncommitted changes.")] = False
     dry_run: Annotated[bool, Meta(description="Only show what would be sent.")] = False
 

@@ -22,7 +22,7 @@ class Evidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     files_changed: Lines = ()
     tests_run: Lines = ()
-    final_status: Annotated[str | None, Meta(max_length=2000)] = None
+    final_status: Annotated[str, Meta(max_length=2000)] | None = None
     commits: Lines = ()
 
 

@@ -23,7 +23,7 @@ from codewhale.workspace.plain import plain
 PATCH_CHARS = 8_000
 MOST_FILES = 50
 
-TaskId = Annotated[str | None, Meta(max_length=80, description="Default: this thread's own.")]
+TaskId = Annotated[Annotated[str, Meta(max_length=80)] | None, Meta(description="Default: this thread's own.")]
 AttemptId = Annotated[str, Meta(min_length=1, max_length=80)]
 
 

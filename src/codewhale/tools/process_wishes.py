@@ -47,6 +47,14 @@ class WatchProcess(Wish[Look], frozen=True, kw_only=True):
     close: bool = False
 
 
+class ReadLog(Wish[str], frozen=True, kw_only=True):
+    """All that one has said, as far as it is kept and no more than so many bytes of its beginning and of its end; what the
+    model has seen of it stays as it is."""
+
+    name: str
+    limit: int
+
+
 class StopProcesses(Wish[tuple[Look, ...]], frozen=True, kw_only=True):
     """End one, or with None all that run, and wait until they have."""
 

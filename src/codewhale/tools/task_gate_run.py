@@ -18,6 +18,8 @@ from codewhale.workspace.processes import Command
 
 HEAD_CHARS = 3_000
 TAIL_CHARS = 9_000
+ENDS = "\n\n"
+"""Between the verdict and the ends of the log."""
 LOG_BYTES = 512 * 1024
 
 
@@ -67,7 +69,7 @@ async def recorded(gate: GateRun, ctx: ToolContext) -> ToolOutput:
     task = await ctx.ask(OwnTask())
     where = f"Recorded on {task}" if task is not None else "This thread belongs to no task, so it stands here only"
     kept = f" The whole log: retrieve_tool_result {log.note.ref[:19]}." if log is not None else ""
-    text = f"Gate {gate.gate}: {record['status']}, {record['summary']}\n{where}.{kept}\n\n{_ends(gate.output)}"
+    text = f"Gate {gate.gate}: {record['status']}, {record['summary']}\n{where}.{kept}{ENDS}{_ends(gate.output)}"
     return ToolOutput(text=text.rstrip(), metadata={**keeping.metadata(gate=record), "exit_code": gate.exit_code})
 
 

@@ -1,21 +1,23 @@
 """`task_shell_start`, `task_shell_wait`: a long command of a task, and the gate that its end proves.
 
-Thin forms of the background processes of `exec_shell`. A wait that names a gate gives the gate's facts in `gate_run`, for the
-part that keeps a task's gates.
+Thin forms of the background processes of `exec_shell`. A wait that names a gate puts it on the record of the task once the
+command has ended: with the command that ran, whatever it is called.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
-from codewhale.domain.processes import Process
+from codewhale.domain.times import millis_between
 from codewhale.domain.tools import ToolOutput
 from codewhale.tools.background import Start, seen, shown, started
 from codewhale.tools.exec_shell_background import MAX_TIMEOUT_MS, SETTLE_SECONDS, TaskId
-from codewhale.tools.process_wishes import Look, WatchProcess
+from codewhale.tools.gates import GateName, GateRun
+from codewhale.tools.process_wishes import Look, ReadLog, WatchProcess
+from codewhale.tools.task_gate_run import ENDS, LOG_BYTES, recorded
 from codewhale.tools.tool import Tool, ToolContext
-
-GateName = Literal["fmt", "check", "clippy", "test", "custom"]
+from codewhale.workspace.plain import plain
 
 
 class TaskShellStart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,19 +37,7 @@ class TaskShellWait(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     wait: bool = False
     timeout_ms: Annotated[int, Meta(ge=0, le=MAX_TIMEOUT_MS)] = 30_000
     gate: Annotated[GateName | None, Meta(description="The gate that its end proves.")] = None
-    command: Annotated[str | None, Meta(description="What the gate's record calls the command.")] = None
-
-
-class GateRun(Struct, frozen=True, kw_only=True):
-    """What a command's end says of a gate. `exit_code` None: a signal or its timeout ended it."""
-
-    gate: GateName
-    command: str
-    cwd: str
-    exit_code: int | None
-    timed_out: bool
-    output: str
-    log_path: str
+    command: Annotated[str | None, Meta(description="What was run; it counts as gate custom unless gate is given.")] = None
 
 
 async def start(args: TaskShellStart, ctx: ToolContext) -> ToolOutput:
@@ -63,29 +53,31 @@ async def start(args: TaskShellStart, ctx: ToolContext) -> ToolOutput:
 
 
 async def wait(args: TaskShellWait, ctx: ToolContext) -> ToolOutput:
-    """Look at it, or wait for it; with `gate`, what its end proves is in the metadata."""
+    """Look at it, or wait for it; with `gate`, its end goes on the record."""
     seconds = args.timeout_ms / 1000 if args.wait else 0.0
     look = await ctx.ask(WatchProcess(name=args.task_id, seconds=seconds, settle=SETTLE_SECONDS))
-    told = seen(look)
-    run = gate_run(args, look)
-    if run is not None:
-        told["gate_run"] = {name: getattr(run, name) for name in run.__struct_fields__ if name != "output"}
-    return ToolOutput(text=shown(look), metadata=told)
+    output = ToolOutput(text=shown(look), metadata=seen(look))
+    run = await _gate_run(args, look, ctx)
+    if run is None:
+        return output
+    gate = await recorded(run, ctx)
+    text = f"{output.text}\n{gate.text.partition(ENDS)[0]}"
+    return replace(output, text=text, metadata={**(output.metadata or {}), **(gate.metadata or {})})
 
 
-def gate_run(args: TaskShellWait, look: Look) -> GateRun | None:
-    """The facts of the gate that was named; None while the command runs, or when none was."""
-    process: Process = look.process
-    if args.gate is None or process.end is None:
+async def _gate_run(args: TaskShellWait, look: Look, ctx: ToolContext) -> GateRun | None:
+    """The gate that was named; None while the command runs, or when none was."""
+    process = look.process
+    if (args.gate is None and args.command is None) or process.end is None:
         return None
     return GateRun(
-        gate=args.gate,
-        command=args.command or process.command,
+        gate=args.gate or "custom",
+        command=process.command,
         cwd=process.cwd,
         exit_code=process.end.exit_code,
         timed_out=process.end.cause == "timeout",
-        output=look.new.text,
-        log_path=process.log_path,
+        duration_ms=millis_between(process.started_at, process.ended_at or process.started_at) or 0,
+        output=plain(await ctx.ask(ReadLog(name=process.id, limit=LOG_BYTES))),
     )
 
 

@@ -23,8 +23,8 @@ from codewhale.domain.task_record import (
     TimelineKind,
 )
 from codewhale.domain.tasks import OPEN_TASKS, TASK_SUMMARY_LIMIT, Task, TaskChange
+from codewhale.domain.times import millis_between
 from codewhale.work.tasks_updates import Updates, take_updates
-from codewhale.work.times import millis_between
 
 ROOT = "artifacts/"
 RESULT = "result.txt"

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import aclosing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from codewhale.domain.commands import NewThread, TurnInput
@@ -249,7 +250,7 @@ async def test_the_start_brings_the_other_tools_into_the_requests(stage: Stage) 
         assert second - first == {"exec_shell_wait", "exec_shell_interact", "exec_shell_cancel"}
 
 
-async def test_a_gate_run_is_in_the_metadata_of_the_wait(stage: Stage) -> None:
+async def test_the_end_of_a_command_is_the_gate_that_a_wait_names(stage: Stage) -> None:
     script = (
         call(1, "task_shell_start", 'command = "exit 2"')
         + call(2, "task_shell_wait", f'task_id = "{FIRST}", wait = true, gate = "test"')
@@ -259,9 +260,9 @@ async def test_a_gate_run_is_in_the_metadata_of_the_wait(stage: Stage) -> None:
         thread = await scene.thread(NewThread(auto_approve=True))
         await scene.say(thread.id, "go")
         item = (await scene.runtime.snapshot(thread.id)).items[-2]
-        run = (item.metadata or {})["gate_run"]
-        assert isinstance(run, dict)
-        assert (run["gate"], run["exit_code"], run["timed_out"]) == ("test", 2, False)
+        updates = msgspec.convert((item.metadata or {})["task_updates"], dict[str, dict[str, object]])
+        told = [updates["gate"][name] for name in ("gate", "exit_code", "status", "command")]
+        assert told == ["test", 2, "failed", "exit 2"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,13 @@ from codewhale.tools.schema import spec
 from codewhale.tools.tool import Tool
 
 
+ASK = {
+    *("task_create", "task_cancel", "github_comment", "github_close_issue", "image_analyze"),
+    *(f"automation_{what}" for what in ("create", "update", "pause", "resume", "delete", "run")),
+}
+"""Tools that change neither files nor run programs, and yet do what a person should have allowed."""
+
+
 def defined() -> dict[str, Tool]:
     modules = [import_module(f"codewhale.tools.{m.name}") for m in pkgutil.iter_modules(codewhale.tools.__path__)]
     return {tool.name: tool for module in modules for tool in getattr(module, "TOOLS", ())}
@@ -31,7 +38,8 @@ def test_kind_and_default_follow_from_the_effects(tool: Tool) -> None:
     )
     watches_shell = tool.name in ("exec_shell_wait", "task_shell_wait")  # only where there is a shell, though they read
     assert item_kind(tool.name) in (kind, *(["command_execution"] if watches_shell else []))
-    assert tool.default == ("ask" if tool.effects & {"write", "execute"} else "allow")
+    asks = bool(tool.effects & {"write", "execute"}) or tool.name in ASK
+    assert tool.default == ("ask" if asks else "allow")
     assert tool.arguments.__struct_config__.forbid_unknown_fields
     assert tool.describe is not None or not tool.effects & {"write", "execute", "network"}
     assert tool.hosts is not None or "network" not in tool.effects, "the network policy is asked about hosts"

@@ -21,6 +21,7 @@ FAMILIES: dict[str, str] = {
     "StartProcess": "processes",
     "RunProcess": "processes",
     "WatchProcess": "processes",
+    "ReadLog": "processes",
     "StopProcesses": "processes",
     "CurrentChecklist": "checklist",
     "AddNote": "notes",
