@@ -26,6 +26,7 @@ from codewhale.runtime.hook_points import HookPoints
 from codewhale.runtime.outside import Model, Outside
 from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.standing import Standing
+from codewhale.runtime.surroundings import Surroundings
 from codewhale.runtime.threads import Defaults
 from codewhale.runtime.undo.wiring import Undo
 from codewhale.store.sqlite import SqliteStore
@@ -89,7 +90,7 @@ SameLog = Callable[[Scene, str, str], None]
 
 class Extras(Struct, frozen=True, kw_only=True):
     """What stands around the turns: language servers, snapshots (their folder and limits), hooks, a folder for background
-    processes, the web, and what holds for all turns. None of it by default, and no sandbox is asked for."""
+    processes, the web, what holds for all turns, and the person's places. None of it by default, and no sandbox is asked for."""
 
     lsp: LspSettings = LspSettings(enabled=False)
     snapshots: tuple[str, SnapshotLimits] | None = None
@@ -97,6 +98,7 @@ class Extras(Struct, frozen=True, kw_only=True):
     processes_dir: str | None = None
     web: Web = NOWHERE
     standing: Standing = Standing(unconfined=True)
+    surroundings: Surroundings | None = None
 
 
 def _trusted(workspace: str, path: str, content: bytes) -> bool:
@@ -141,6 +143,7 @@ async def scene(
                     undo=undo,
                     diagnostics=diagnostics,
                     web=more.web,
+                    surroundings=more.surroundings,
                 ),
                 group,
             )

@@ -11,7 +11,7 @@ from codewhale.tools.tool import Tool
 
 
 ASK = {
-    *("task_create", "task_cancel", "github_comment", "github_close_issue", "image_analyze"),
+    *("task_create", "task_cancel", "github_comment", "github_close_issue"),
     *(f"automation_{what}" for what in ("create", "update", "pause", "resume", "delete", "run")),
 }
 """Tools that change neither files nor run programs, and yet do what a person should have allowed."""
