@@ -7,9 +7,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+
+import codewhale
 
 BOUND = 30.0
 CODEWHALE = str(Path(sys.executable).with_name("codewhale"))
@@ -158,3 +161,19 @@ def test_git_can_commit_and_cannot_be_made_to_run_things(ws: Path) -> None:
         assert run(ws, "--", "/bin/sh", "-c", attack).returncode != 0, attack
         assert (ws / ".git" / "config").read_bytes() == before
         assert (ws / ".git" / "hooks").is_dir()
+
+
+def test_a_checkout_below_tmp_has_the_same_tier(ws: Path, tier: str) -> None:
+    """The cage has a /tmp of its own, which must not hide from it what proves it and what leads to the proxy."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as elsewhere:
+        shutil.copytree(Path(codewhale.__file__).parent, Path(elsewhere) / "codewhale")
+        program = f"import sys; sys.path[:0] = [{elsewhere!r}]; from codewhale.surfaces.cli.main import entry; entry()"
+
+        def sandbox(*words: str) -> subprocess.CompletedProcess[bytes]:
+            argv = [sys.executable, "-c", program, "sandbox", *words]
+            return subprocess.run(argv, capture_output=True, timeout=BOUND, cwd=ws, env=environ(ws), check=False)
+
+        assert json.loads(sandbox("probe", "--json").stdout)["tier"] == tier
+        if tier == "bubblewrap":
+            ran = sandbox("run", "--network", "--", "/bin/echo", "in")
+            assert (ran.returncode, ran.stdout) == (0, b"in\n")

@@ -11,9 +11,9 @@ from contextlib import suppress
 
 from msgspec import Struct
 
-from codewhale.domain.confinement import Confinement, Tier
+from codewhale.domain.confinement import Confinement, Tier, within
 from codewhale.workspace.sandbox import bubblewrap, integrity, landlock, seatbelt
-from codewhale.workspace.sandbox.ground import Ground, setup_failed, survey
+from codewhale.workspace.sandbox.ground import Ground, Place, covered, setup_failed, survey
 from codewhale.workspace.sandbox.masks import Masks
 from codewhale.workspace.sandbox.scratch import Scratch, became_ready
 from codewhale.workspace.sandbox.seccomp import Sockets, filter_program
@@ -146,8 +146,15 @@ def _bubblewrap(
         proxy=stay.held.proxy,
         root=os.geteuid() == 0,
     )
-    argv = bubblewrap.wrapped(stay.wanted.argv, stay.wanted.cwd, stay.ground.places, stay.masks, network, fittings)
+    places = (*stay.ground.places, *_forwarder_places(stay.ground)) if forwarder else stay.ground.places
+    argv = bubblewrap.wrapped(stay.wanted.argv, stay.wanted.cwd, places, stay.masks, network, fittings)
     return argv, stay.environ
+
+
+def _forwarder_places(ground: Ground) -> list[Place]:
+    """The forwarder is started inside, so what it needs must be seen there."""
+    ours = covered((os.path.dirname(FORWARDER), sys.base_prefix))
+    return [Place(path, "read") for path in ours if not any(within(path, place.path) for place in ground.places)]
 
 
 def _landlock(

@@ -6,6 +6,7 @@ would go to where the link leads, and the link could then be swapped. Nothing is
 
 import os
 import stat
+from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct
@@ -34,6 +35,11 @@ class Ground(Struct, frozen=True, kw_only=True):
 
     places: tuple[Place, ...]
     missing: tuple[str, ...]
+
+
+def covered(paths: Iterable[str]) -> tuple[str, ...]:
+    """Those of our own folders over which a cage lays its /tmp: a checkout or an interpreter there must be shown again."""
+    return tuple(path for path in dict.fromkeys(map(os.path.realpath, paths)) if within(path, "/tmp"))  # noqa: S108
 
 
 def setup_failed(why: str) -> ToolError:

@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,6 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from msgspec import Struct
 
 from codewhale.domain.confinement import PROTECTED_FILES, PROTECTED_FOLDERS, Confinement
+from codewhale.workspace.sandbox.ground import covered
 
 _SOURCE = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 PROBES = (
@@ -65,7 +67,7 @@ def laid_out(within: str, victim: int, token: str) -> Generator[Trial]:
         held = Confinement(
             policy="workspace-write",
             writable=(workspace,),
-            visible=(folder,),
+            visible=(folder, *covered((_SOURCE, sys.base_prefix))),
             protected=tuple(os.path.join(workspace, name) for name in (*PROTECTED_FOLDERS, *PROTECTED_FILES)),
             hidden=(f"{home}/.ssh", f"{home}/.aws", "/run"),
         )
