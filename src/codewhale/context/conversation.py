@@ -3,10 +3,11 @@
 `messages` refolds everything; `step_messages` makes the part of one step, so that a running turn can append without
 refolding. Both give the same bytes: the request prefix never changes from step to step, over resume and restart.
 Every tool call has exactly one result, whatever happened to it. What came before the last completed compaction is
-replaced by its detail; the items themselves stay in the log.
+replaced by its detail, but for the steps that it kept; results that were pruned are one line each; a compaction that was
+taken back counts for nothing. The items themselves stay in the log.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, field
 
@@ -15,32 +16,106 @@ from codewhale.domain.records import Item
 
 UNKNOWN_OUTCOME = "The call did not finish; whether it had an effect is unknown. Check before you repeat it."
 _STEP_KINDS = frozenset({"agent_message", "agent_reasoning", "tool_call", "file_change", "command_execution"})
+_NONE: Mapping[str, str] = {}
 
 
 class _Turn(Struct):
     steps: dict[int, list[Item]] = field(default_factory=dict[int, list[Item]])
     said: dict[int, list[Item]] = field(default_factory=dict[int, list[Item]])
 
+    def since(self, step: int) -> "_Turn":
+        """From this step on."""
+        return _Turn(
+            steps={number: items for number, items in self.steps.items() if number >= step},
+            said={number: items for number, items in self.said.items() if number >= step},
+        )
 
-def messages(items: Iterable[Item]) -> list[Message]:
-    """All messages of a thread, oldest first. `items` are in order of creation; those of a turn are together."""
-    turns: dict[str, _Turn] = {}
-    found: list[Message] = []
-    for item in items:
-        if item.kind == "context_compaction" and item.status == "completed" and item.detail:
-            turns.clear()
-            found = [UserMessage(text=item.detail)]
-            continue
-        turn = turns.setdefault(item.turn_id, _Turn())
+
+class Projection(Struct, kw_only=True):
+    """What is left of a thread's items for its model: the summary that stands for the rest, the turns after it, and the lines
+    that stand for results, by call id."""
+
+    summary: Item | None = None
+    turns: dict[str, _Turn] = field(default_factory=dict[str, _Turn])
+    stubs: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def steps(self) -> list[list[Item]]:
+        """The items of each step that the model sees something of, in order."""
+        return [turn.steps[step] for turn, step in self._places()]
+
+    @property
+    def messages(self) -> list[Message]:
+        """What the model is sent."""
+        found: list[Message] = [] if self.summary is None else [said(self.summary)]
+        for turn in self.turns.values():
+            for step in sorted(turn.steps.keys() | turn.said.keys()):
+                found += step_messages(turn.steps.get(step, ()), self.stubs)
+                found += [said(item) for item in turn.said.get(step, ())]
+        return found
+
+    def take(self, item: Item) -> None:
+        """The next item that is no compaction."""
+        turn = self.turns.setdefault(item.turn_id, _Turn())
         if item.kind == "user_message":
             turn.said.setdefault(item.step or 0, []).append(item)
         elif item.kind in _STEP_KINDS:
             turn.steps.setdefault(item.step or 0, []).append(item)
-    for turn in turns.values():
-        for step in sorted(turn.steps.keys() | turn.said.keys()):
-            found += step_messages(turn.steps.get(step, ()))
-            found += [said(item) for item in turn.said.get(step, ())]
+
+    def summarize(self, item: Item) -> None:
+        """`item` stands for everything but the latest steps from here on."""
+        self.summary = item
+        kept = item.compaction.kept_steps if item.compaction is not None else 0
+        places = self._places()[-kept:] if kept else []
+        if not places:
+            self.turns = {}
+            return
+        first, step = places[0]
+        ids = list(self.turns)
+        at = next(number for number, turn_id in enumerate(ids) if self.turns[turn_id] is first)
+        self.turns = {turn_id: self.turns[turn_id] for turn_id in ids[at:]}
+        self.turns[ids[at]] = first.since(step)
+
+    def _places(self) -> list[tuple[_Turn, int]]:
+        return [
+            (turn, step)
+            for turn in self.turns.values()
+            for step in sorted(turn.steps)
+            if step_messages(turn.steps[step], self.stubs)
+        ]
+
+
+def project(items: Iterable[Item]) -> Projection:
+    """The projection. `items` are in order of creation; those of a turn are together."""
+    items = list(items)
+    standing = {item.id for item in in_force(items)}
+    found = Projection()
+    for item in items:
+        if item.kind != "context_compaction":
+            found.take(item)
+        elif item.id in standing and item.summarizes:
+            found.summarize(item)
+        elif item.id in standing and item.compaction is not None:
+            found.stubs.update(item.compaction.pruned)
     return found
+
+
+def in_force(items: Iterable[Item]) -> list[Item]:
+    """The compactions that nobody has taken back, oldest first."""
+    standing: list[Item] = []
+    for item in items:
+        if item.kind != "context_compaction" or item.status != "completed":
+            continue
+        if item.compaction is not None and item.compaction.act == "restored":
+            del standing[-1:]
+        elif item.summarizes or item.compaction is not None:
+            standing.append(item)
+    return standing
+
+
+def messages(items: Iterable[Item]) -> list[Message]:
+    """All messages of a thread, oldest first. `items` are in order of creation; those of a turn are together."""
+    return project(items).messages
 
 
 def said(item: Item) -> UserMessage:
@@ -48,8 +123,9 @@ def said(item: Item) -> UserMessage:
     return UserMessage(text=item.detail or "")
 
 
-def step_messages(items: Iterable[Item]) -> list[Message]:
-    """The assistant message of one step and the results of its calls; nothing for a step that only reasoned."""
+def step_messages(items: Iterable[Item], stubs: Mapping[str, str] = _NONE) -> list[Message]:
+    """The assistant message of one step and the results of its calls, or what stands for those; nothing for a step that only
+    reasoned."""
     text: list[str] = []
     reasoning: list[str] = []
     reasoned: list[Reasoned] = []
@@ -73,11 +149,13 @@ def step_messages(items: Iterable[Item]) -> list[Message]:
         calls=tuple(item.call for item in calls if item.call is not None),
         reasoned=tuple(reasoned),
     )
-    return [answer, *(_result(item) for item in calls)]
+    return [answer, *(_result(item, stubs) for item in calls)]
 
 
-def _result(item: Item) -> ToolMessage:
+def _result(item: Item, stubs: Mapping[str, str]) -> ToolMessage:
     assert item.call is not None
+    if item.call.id in stubs:
+        return ToolMessage(call_id=item.call.id, name=item.call.name, text=stubs[item.call.id])
     finished = item.status in ("completed", "failed", "interrupted", "canceled")
     text = item.detail if finished and item.detail else UNKNOWN_OUTCOME if not finished else "(no output)"
     return ToolMessage(call_id=item.call.id, name=item.call.name, text=text)

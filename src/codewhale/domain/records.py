@@ -8,6 +8,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from codewhale.domain.compactions import Compaction
+
 SCHEMA_VERSION = 2
 SUMMARY_LIMIT = 280
 
@@ -146,7 +148,8 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `detail` is the whole text: what was said, or what the tool gave back to the model (before the end: its arguments).
     `step` is the model call that the item belongs to, from 1; a user message carries the step after which the model
     sees it (0 for the turn's input). `metadata` is for people and programs, never for the model. `carried` belongs to a
-    block of reasoning and goes back to the provider that gave it.
+    block of reasoning and goes back to the provider that gave it. `compaction` says what a compaction did; one without it
+    has replaced all before it by its detail.
     """
 
     schema_version: int
@@ -163,6 +166,13 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
     step: int | None = None
     call: ToolCall | None = None
     carried: Carried | None = None
+    compaction: Compaction | None = None
+
+    @property
+    def summarizes(self) -> bool:
+        """Whether it is a compaction whose detail took the place of what came before."""
+        done = self.kind == "context_compaction" and self.status == "completed" and bool(self.detail)
+        return done and (self.compaction is None or self.compaction.act == "summarized")
 
 
 def summarize(text: str, limit: int = SUMMARY_LIMIT) -> str:

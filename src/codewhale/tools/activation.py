@@ -30,9 +30,8 @@ class Activation:
 
     def see(self, item: Item) -> None:
         """The next item of the thread, ended."""
-        if item.kind == "context_compaction":
-            if item.status == "completed" and item.detail:
-                self._reset()
+        if item.summarizes:
+            self._reset()
         elif item.call is not None:
             for name in _named(item):
                 self._want(name)
