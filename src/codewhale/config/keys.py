@@ -4,7 +4,7 @@ A key of the wrong type is fatal; a key that is not known is a `Problem` with a 
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal, cast, get_args
 
 import msgspec
@@ -14,6 +14,7 @@ from codewhale.config.audit import Audit
 from codewhale.config.hooks import HooksKeys, hook_settings
 from codewhale.config.layers import Layer, ProviderLayer
 from codewhale.config.lsp import LspKeys, lsp_settings
+from codewhale.config.managed import anchored
 from codewhale.config.memory import MemoryKeys
 from codewhale.config.network import NetworkKeys, network_policy
 from codewhale.config.redaction import Redaction
@@ -101,6 +102,8 @@ class FileKeys(Struct, frozen=True, kw_only=True):
     memory_path: Text | None = None
     gh_bin: Text | None = None
     instructions: tuple[Text, ...] = ()
+    managed_config_path: Text | None = None
+    requirements_path: Text | None = None
     providers: dict[str, ProviderKeys] = field(default_factory=dict[str, ProviderKeys])
     retry: RetryKeys = RetryKeys()
     stream: StreamKeys = StreamKeys()
@@ -139,12 +142,11 @@ _TABLES: dict[str, type[Struct]] = {
 }
 
 
-def read(path: str, profile: str | None) -> Layer:
-    """The layer that the file at `path` is, with `[profiles.<profile>]` laid over it. `ConfigError` when it cannot be
-    read, is not TOML, has a value of the wrong type, or lacks the profile."""
+def read(path: str) -> Table:
+    """The table in the file at `path`. `ConfigError` when it cannot be read or is not TOML."""
     try:
         with open(path, "rb") as f:
-            table: Table = tomllib.load(f)
+            return tomllib.load(f)
     except OSError as e:
         raise ConfigError(
             f"cannot read the settings file {path}: {e.strerror}",
@@ -154,8 +156,25 @@ def read(path: str, profile: str | None) -> Layer:
         raise ConfigError(
             f"{path} is not valid TOML: {e}", hint="correct that line, or name another file with --config"
         ) from e
-    keys, problems = decode(table, path, profile)
+
+
+def layer_of(table: Table, path: str, profile: str | None, managed: Sequence[tuple[str, Table]] = ()) -> Layer:
+    """The layer that a file's table is, with `[profiles.<profile>]` laid over it and the managed ones over that, the last on
+    top. `ConfigError` for a value of the wrong type, which names its file, or for a profile that is not there."""
+    keys, found = decode(table, path, profile)
+    problems = [*found]
+    if managed:
+        whole = with_profile(table, path, profile)
+        for place, above in managed:
+            decode(above, place, None)
+            whole = merged(whole, anchored({k: v for k, v in above.items() if k not in _PERSONAL}, place))
+            problems += _unknown(above, place, "")
+        keys, _ = decode(whole, path, None)
     return _layer(keys, (*problems, *tool_problems(keys.tools, path)), path)
+
+
+_PERSONAL = frozenset({"profiles", "managed_config_path", "requirements_path"})
+"""What a managed file cannot say."""
 
 
 def _layer(keys: FileKeys, problems: tuple[Problem, ...], path: str) -> Layer:
@@ -227,21 +246,31 @@ def _secret(value: str | None) -> Secret | None:
 def decode(table: Table, path: str, profile: str | None) -> tuple[FileKeys, tuple[Problem, ...]]:
     """The file's keys with those of `[profiles.<profile>]` laid over them. `ConfigError` for a wrong type or a profile
     that is not there."""
-    profiles = _table(table.get("profiles", {}), path, "profiles")
     rest: Table = {k: v for k, v in table.items() if k != "profiles"}
     problems = [*_unknown(rest, path, "")]
     if profile is not None:
-        chosen = profiles.get(profile)
-        if chosen is None:
-            names = ", ".join(sorted(profiles)) or "none"
-            raise ConfigError(f"{path} has no profile {profile!r}", hint=f"profiles there: {names}")
-        overlay = _table(chosen, path, f"profiles.{profile}")
-        problems += _unknown(overlay, path, f"profiles.{profile}.")
-        rest = _merged(rest, overlay)
+        problems += _unknown(profile_of(table, path, profile), path, f"profiles.{profile}.")
+    rest = with_profile(table, path, profile)
     try:
         return msgspec.convert(rest, FileKeys, strict=True), tuple(problems)
     except msgspec.ValidationError as error:
         raise _wrong(error, path, rest) from None
+
+
+def profile_of(table: Table, path: str, profile: str) -> Table:
+    """The table of a profile. `ConfigError` when there is none."""
+    profiles = _table(table.get("profiles", {}), path, "profiles")
+    if profile not in profiles:
+        names = ", ".join(sorted(profiles)) or "none"
+        raise ConfigError(f"{path} has no profile {profile!r}", hint=f"profiles there: {names}")
+    return _table(profiles[profile], path, f"profiles.{profile}")
+
+
+def with_profile(table: Table, path: str, profile: str | None) -> Table:
+    """The table without its profiles, the chosen one laid over it."""
+    _table(table.get("profiles", {}), path, "profiles")
+    rest: Table = {k: v for k, v in table.items() if k != "profiles"}
+    return rest if profile is None else merged(rest, profile_of(table, path, profile))
 
 
 def _wrong(error: msgspec.ValidationError, path: str, table: Table) -> ConfigError:
@@ -274,12 +303,13 @@ def _table(value: object, path: str, key: str) -> Table:
     return cast(Table, value)
 
 
-def _merged(below: Table, above: Table) -> Table:
+def merged(below: Table, above: Table) -> Table:
+    """Both tables, leaf by leaf; `above` hides `below`."""
     out = dict(below)
     for key, value in above.items():
         old = out.get(key)
         if isinstance(old, dict) and isinstance(value, dict):
-            out[key] = _merged(cast(Table, old), cast(Table, value))
+            out[key] = merged(cast(Table, old), cast(Table, value))
         else:
             out[key] = value
     return out

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from codewhale.config.permissions import RulesRead, read_rules, read_text
-from codewhale.config.settings import Problem
+from codewhale.config.settings import Problem, Required
 from codewhale.domain.confinement import Policy
 from codewhale.domain.rules import Rule
 
@@ -60,6 +61,18 @@ def project_limits(workspace: str) -> ProjectLimits:
         ignored=(*ignored, *strange),
         broken=tuple(f"the project's {text}" for text in (_said(found), problem) if text is not None),
     )
+
+
+def required_limits(required: Required, limits: ProjectLimits) -> ProjectLimits:
+    """The limits of a project with those of the machine's requirements; whichever is tighter holds."""
+    policies, modes = required.approval_policies, required.sandbox_modes
+    approvals, cage = limits.approvals, limits.cage
+    if policies is not None and "auto" not in policies and approvals is None:
+        approvals = "asked" if "on-request" in policies else "denied"
+    widest = [one for one in _CAGES if modes is not None and one in modes]
+    if widest and (modes is None or set(modes) <= set(_CAGES)) and cage != "read-only":
+        cage = widest[-1]
+    return replace(limits, approvals=approvals, cage=cage)
 
 
 def _said(found: RulesRead) -> str | None:

@@ -1,12 +1,17 @@
 """Where model calls go: provider profiles, file, environment and flags made into one `Route` per provider.
 
-Invariant: a key belongs to the endpoint it was saved for. A key from a file is not sent to a host that only an environment
-variable named, and `DEEPSEEK_*` never supplies the key or address of another provider.
+A key is looked for in the file, then among those that `codewhale auth set` keeps, then in the environment. Invariant: it
+belongs to the endpoint it was saved for. A key from a file is not sent to a host that only an environment variable named,
+a kept one to no other host at all, and `DEEPSEEK_*` never supplies the key or address of another provider.
 """
+
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from codewhale.config.environment import environment, given
+from codewhale.config.credentials import Credentials, credentials_of
+from codewhale.config.dotenv import all_variables
+from codewhale.config.environment import given
 from codewhale.config.layers import Layer, ProviderLayer
 from codewhale.config.settings import KeySource, Route, Secret, Settings
 from codewhale.domain.errors import ConfigError
@@ -19,11 +24,14 @@ from codewhale.llm.transport.url import is_loopback, parse_url
 DEFAULT_PROVIDER = "deepseek"
 
 
-def routes_of(file: Layer, variables: Layer, flags: Layer, env: dict[str, str]) -> tuple[Route, dict[str, Route]]:
-    """The active route, and those of all other providers that the file has a table for."""
-    sources = _Sources(file, variables, flags, env)
+def routes_of(
+    file: Layer, variables: Layer, flags: Layer, env: dict[str, str], kept: Credentials
+) -> tuple[Route, dict[str, Route]]:
+    """The active route, and those of all other providers that the file has a table for or that a key is kept for."""
+    sources = _Sources(file, variables, flags, env, kept)
     active = flags.provider or variables.provider or file.provider or DEFAULT_PROVIDER
-    others = {name: sources.route(name) for name in file.providers if name != active}
+    known = [name for name in kept.names() or () if load_profile(name) is not None]
+    others = {name: sources.route(name) for name in dict.fromkeys((*file.providers, *known)) if name != active}
     return sources.active(active), others
 
 
@@ -33,7 +41,20 @@ def route_for(settings: Settings, provider: str | None) -> Route:
         return settings.route
     if provider in settings.routes:
         return settings.routes[provider]
-    return _Sources(Layer(), Layer(), Layer(), environment()).route(provider)
+    env = all_variables()
+    return _Sources(Layer(), Layer(), Layer(), env, credentials_of(env)).route(provider)
+
+
+def origin_of(base_url: str) -> str:
+    """The scheme, host and port of an address, which is what a key is bound to."""
+    url = parse_url(base_url)
+    return f"{url.scheme}://{url.authority}"
+
+
+def key_home(file: Layer, provider: str, env: dict[str, str], kept: Credentials, base_url: str | None = None) -> str:
+    """The address that a key saved for `provider` is meant for: what the person named, else the settings file's, else the
+    provider's own. Never one that only a variable names."""
+    return _Sources(file, Layer(), Layer(base_url=base_url), env, kept).saved_for(provider)
 
 
 def model_route(settings: Settings, provider: str | None = None, model: str | None = None) -> ModelRoute:
@@ -78,7 +99,8 @@ def _covers(entry: str, host: str) -> bool:
 class _Sources:
     """The layers, and how each part of a route is looked up in them."""
 
-    def __init__(self, file: Layer, variables: Layer, flags: Layer, env: dict[str, str]) -> None:
+    def __init__(self, file: Layer, variables: Layer, flags: Layer, env: dict[str, str], kept: Credentials) -> None:
+        self._kept = kept
         self._file = file
         self._variables = variables
         self._flags = flags
@@ -86,33 +108,38 @@ class _Sources:
 
     def active(self, provider: str) -> Route:
         """The route of the provider in use: what was given without naming a provider is meant for it."""
-        route = self.route(provider)
+        route = self.route(provider, self._flags.base_url)
         named = provider in self._file.providers and self._file.providers[provider].model
         model = self._flags.model or self._variables.model or (None if named else self._file.model)
-        url = self._flags.base_url
-        if url is not None:
-            parse_url(url)
-        return replace(route, model=model or route.model, base_url=url or route.base_url)
+        return replace(route, model=model or route.model)
 
-    def route(self, provider: str) -> Route:
-        """The route of a provider by what names it alone."""
+    def saved_for(self, provider: str) -> str:
+        """The address that keys of the provider are for, whatever the environment says."""
+        keys = self._keys(provider)
+        return _url(self._flags.base_url or keys.base_url or self._profile(provider, keys).base_url, provider)
+
+    def route(self, provider: str, url: str | None = None) -> Route:
+        """The route of a provider by what names it alone, or to the address that the command line gave for it."""
         keys = self._keys(provider)
         profile = self._profile(provider, keys)
         names = (keys.api_key_env,) if keys.api_key_env else profile.key_env
         saved_for = keys.base_url or profile.base_url
         moved_to = self._moved(provider, profile)
-        key, source = self._key(provider, keys, names)
-        if source == "config" and moved_to and not _same_place(moved_to, saved_for):
-            key, source = None, "missing"
+        bound = moved_to is None or _same_place(moved_to, saved_for)
+        if not bound:
+            keys = replace(keys, api_key=None, http_headers={})
+        at = _url(url or moved_to or saved_for, provider)
+        candidates = self._keys_for(provider, keys, names, at)
+        key, source = next(iter(candidates), (None, "missing"))
         return Route(
             provider=provider,
             model=keys.model or self._env_of(profile.model_env) or profile.default_model,
-            base_url=_url(moved_to or saved_for, provider),
+            base_url=at,
             api_key=key,
             api_key_source=source,
             api_key_env=names,
             needs_key=not profile.keyless,
-            http_headers=keys.http_headers,
+            http_headers={**keys.http_headers, **self._said_headers(provider)},
             context_window=keys.context_window,
             max_output=keys.max_output,
         )
@@ -148,13 +175,24 @@ class _Sources:
             return self._variables.base_url
         return self._env_of(profile.base_url_env)
 
-    def _key(self, provider: str, keys: ProviderLayer, names: tuple[str, ...]) -> tuple[Secret | None, KeySource]:
+    def _keys_for(
+        self, provider: str, keys: ProviderLayer, names: tuple[str, ...], at: str
+    ) -> Iterable[tuple[Secret, KeySource]]:
+        """The keys that may be sent to the address `at`, the one to use first; the later places are not looked at before
+        the earlier ones had none."""
+        if keys.api_key is not None:
+            yield keys.api_key, "config"
+        stored = self._kept.get(provider)
+        if stored is not None and _same_place(stored.endpoint or self._profile(provider, keys).base_url, at):
+            yield stored.key, "keyring"
         found = self._env_of(names)
         if found is not None:
-            return Secret(found), "env"
+            yield Secret(found), "env"
         if provider == DEFAULT_PROVIDER and self._variables.api_key is not None:
-            return self._variables.api_key, "env"
-        return (keys.api_key, "config") if keys.api_key is not None else (None, "missing")
+            yield self._variables.api_key, "env"
+
+    def _said_headers(self, provider: str) -> dict[str, str]:
+        return (self._variables.http_headers or {}) if provider == DEFAULT_PROVIDER else {}
 
     def _env_of(self, names: tuple[str, ...]) -> str | None:
         return next((value for value in (given(self._env, name) for name in names) if value is not None), None)

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from codewhale.config.audit import Audit
 from codewhale.config.redaction import Redaction
-from codewhale.domain.confinement import Surface
+from codewhale.domain.confinement import Policy, Surface
 from codewhale.domain.hooks import HookSettings
 from codewhale.domain.language_servers import LspSettings
 from codewhale.domain.messages import Effort
@@ -18,7 +18,8 @@ from codewhale.domain.network import OPEN, NetworkPolicy
 from codewhale.domain.snapshots import SnapshotLimits
 from codewhale.domain.tasks import TaskLimits
 
-KeySource = Literal["env", "config", "missing"]
+KeySource = Literal["env", "config", "keyring", "missing"]
+"""`keyring` is a key that `codewhale auth set` keeps, in the file or in the system's keyring."""
 ApprovalPolicy = Literal["on-request", "auto", "never"]
 """`on-request` asks a person, `auto` allows what would be asked, `never` denies it at once."""
 
@@ -120,6 +121,14 @@ class Search(Struct, frozen=True, kw_only=True):
     url: str | None = None
 
 
+class Required(Struct, frozen=True, kw_only=True):
+    """What the requirements of this machine allow, None where they say nothing; `paths` are their files."""
+
+    approval_policies: tuple[ApprovalPolicy, ...] | None = None
+    sandbox_modes: tuple[Policy, ...] | None = None
+    paths: tuple[str, ...] = ()
+
+
 class Problem(Struct, frozen=True, kw_only=True):
     """Something in a settings file that was ignored: where, and what was probably meant."""
 
@@ -131,8 +140,10 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings of one process. Paths are absolute. `routes` has the configured providers besides `route`, the active
-    one. `allow_shell` None means that nobody said: a surface where each command is asked may then offer the shell, one
-    that serves others may not. `user_skills` are more folders of the person with skills, searched before `skills_dir`."""
+    one. `required` is what the machine's requirements allow, already met by all that stands here; `kept_secrets` are all the
+    keys that are kept, for redaction. `allow_shell` None means that nobody said: a surface where each command is asked may
+    then offer the shell, one that serves others may not. `user_skills` are more folders of the person with skills, searched
+    before `skills_dir`."""
 
     home: str
     config_path: str
@@ -176,6 +187,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     gh_bin: str | None = None
     instructions: tuple[str, ...] = ()
     always_load: tuple[str, ...] = ()
+    required: Required = Required()
+    kept_secrets: tuple[Secret, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     @property

@@ -73,7 +73,7 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
                     standing=Standing(
                         tier=lambda: processes.known_tier,
                         surface=surface,
-                        book=Rulebook(settings.permissions_file, given(environment(), "HOME")),
+                        book=Rulebook(settings.permissions_file, given(environment(), "HOME"), settings.required),
                     ),
                 ),
                 group,

@@ -101,7 +101,7 @@ def standing_of(settings: Settings) -> Standing:
     return Standing(
         tier=tier_here,
         surface=settings.sandbox,
-        book=Rulebook(settings.permissions_file, given(environment(), "HOME")),
+        book=Rulebook(settings.permissions_file, given(environment(), "HOME"), settings.required),
     )
 
 
@@ -116,5 +116,5 @@ def tier_here() -> Tier:
 
 def rules_here(settings: Settings) -> tuple[RulesRead, ProjectLimits]:
     """The person's rules and what the workspace of the settings tightens, with what is wrong with them."""
-    book = Rulebook(settings.permissions_file, given(environment(), "HOME"))
+    book = Rulebook(settings.permissions_file, given(environment(), "HOME"), settings.required)
     return book.own(), book.limits(os.path.realpath(settings.workspace))

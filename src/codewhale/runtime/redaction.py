@@ -47,7 +47,7 @@ def _keys(settings: Settings) -> Iterable[str]:
     for route in (settings.route, *settings.routes.values()):
         keys.append(route.api_key)
         yield from (v for k, v in route.http_headers.items() if any(word in k.lower() for word in _TELLING))
-    yield from (key.reveal() for key in keys if key is not None)
+    yield from (key.reveal() for key in (*keys, *settings.kept_secrets) if key is not None)
 
 
 class Pattern(Struct, frozen=True, kw_only=True):

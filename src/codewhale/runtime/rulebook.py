@@ -10,8 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from codewhale.config.permissions import RulesRead, add_rule, read_rules, remove_rule
-from codewhale.config.project import FOLDER, ProjectLimits, project_limits
-from codewhale.config.settings import Problem
+from codewhale.config.project import FOLDER, ProjectLimits, project_limits, required_limits
+from codewhale.config.settings import Problem, Required
 from codewhale.domain.rules import Rule
 from codewhale.policy.posture import Posture, stricter
 from codewhale.policy.rules import Rules
@@ -20,6 +20,7 @@ MOST_WORKSPACES = 64
 MOST_TOLD = 1_024
 Stamp = tuple[int, ...]
 _NO_LIMITS = ProjectLimits()
+_NOTHING_REQUIRED = Required()
 
 
 class _Kept(Struct, kw_only=True):
@@ -28,9 +29,11 @@ class _Kept(Struct, kw_only=True):
 
 
 class Rulebook:
-    """`path` is the person's file, `home` their home folder."""
+    """`path` is the person's file, `home` their home folder, `required` what the machine's requirements allow: they tighten
+    every workspace."""
 
-    def __init__(self, path: str, home: str | None) -> None:
+    def __init__(self, path: str, home: str | None, required: Required = _NOTHING_REQUIRED) -> None:
+        self._required = required
         self.path = path
         self._home = home
         self._stamp: Stamp | None | object = self
@@ -52,7 +55,7 @@ class Rulebook:
         stamp = tuple(_stamp(os.path.join(folder, name)) for name in ("", "permissions.toml", "config.toml"))
         kept = self._projects.get(workspace)
         if kept is None or kept.stamp != stamp:
-            limits = project_limits(workspace) if stamp[0] is not None else _NO_LIMITS
+            limits = required_limits(self._required, project_limits(workspace) if stamp[0] is not None else _NO_LIMITS)
             kept = self._projects[workspace] = _Kept(stamp=stamp, limits=limits)
             while len(self._projects) > MOST_WORKSPACES:
                 self._projects.popitem(last=False)

@@ -36,9 +36,9 @@ def test_deepseek_names_do_not_reach_another_provider(tmp_path: Path) -> None:
     assert (route.base_url, route.api_key, route.api_key_source) == ("https://api.openai.com/v1", None, "missing")
 
 
-def test_the_environment_hides_a_saved_key(tmp_path: Path) -> None:
+def test_a_key_in_the_file_hides_one_in_the_environment(tmp_path: Path) -> None:
     settings = loaded(tmp_path, 'api_key = "sk-f"', {"DEEPSEEK_API_KEY": "sk-e"})
-    assert (settings.route.api_key, settings.route.api_key_source) == (Secret("sk-e"), "env")
+    assert (settings.route.api_key, settings.route.api_key_source) == (Secret("sk-f"), "config")
 
 
 def test_a_saved_key_is_not_sent_to_a_host_that_only_a_variable_names(tmp_path: Path) -> None:

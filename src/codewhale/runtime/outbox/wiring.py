@@ -6,7 +6,8 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from codewhale.config.environment import environment, given
+from codewhale.config.dotenv import all_variables
+from codewhale.config.environment import given
 from codewhale.config.routes import proxy_for
 from codewhale.config.settings import Settings
 from codewhale.domain.errors import ConfigError
@@ -54,7 +55,7 @@ def _delivery(sink: Sink, settings: Settings) -> Deliver:
         return to_stdout
     if sink.kind == "jsonl":
         return to_file(sink.target)
-    key = given(environment(), sink.secret_env) if sink.secret_env else None
+    key = given(all_variables(), sink.secret_env) if sink.secret_env else None
     if sink.secret_env and key is None:
         raise ConfigError(
             f"hooks.sinks: {sink.target} is to be signed with {sink.secret_env}, which is not set",

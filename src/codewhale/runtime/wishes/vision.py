@@ -5,7 +5,8 @@ import binascii
 
 import msgspec
 
-from codewhale.config.environment import environment, given
+from codewhale.config.dotenv import all_variables
+from codewhale.config.environment import given
 from codewhale.config.routes import proxy_for
 from codewhale.config.settings import Settings, Vision
 from codewhale.domain.errors import ConfigError, ProviderError, ToolError
@@ -60,7 +61,7 @@ async def look(wish: LookAtPicture, origin: Origin, runtime: Runtime) -> str:
 def _key(vision: Vision) -> str | None:
     if vision.api_key is not None:
         return vision.api_key.reveal()
-    return given(environment(), vision.api_key_env) if vision.api_key_env else None
+    return given(all_variables(), vision.api_key_env) if vision.api_key_env else None
 
 
 def _request(settings: Settings, vision: Vision, key: str | None, wish: LookAtPicture) -> HttpRequest:

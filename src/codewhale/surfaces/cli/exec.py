@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import structs
 
 from codewhale.config.settings import Settings
+from codewhale.config.sources import refuse_automatic
 from codewhale.domain.commands import NewThread, TurnInput
 from codewhale.domain.confinement import Tier
 from codewhale.domain.errors import CodewhaleError
@@ -83,6 +84,8 @@ async def _run(args: argparse.Namespace, settings: Settings, prompt: str, out: O
     if owner is None and not choice.resumes:
         begin_calls(settings)
     allow = args.auto or args.yolo
+    if allow:
+        refuse_automatic(settings.required, "--yolo" if args.yolo else "--auto")
     turn = TurnInput(
         prompt=prompt,
         model=args.model if choice.resumes else None,
