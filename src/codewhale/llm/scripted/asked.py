@@ -4,6 +4,7 @@ Reading is typed: a body of the wrong shape is an `InvalidInput` with the path o
 """
 
 from hashlib import blake2b
+from typing import TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -11,6 +12,8 @@ from msgspec import Raw, Struct
 from codewhale.domain.errors import InvalidInput
 from codewhale.domain.messages import AssistantMessage, Message, ModelRequest, UserMessage
 from codewhale.domain.records import ToolCall
+
+T = TypeVar("T")
 
 
 class Said(Struct, frozen=True, kw_only=True):
@@ -105,14 +108,19 @@ class _Part(Struct):
     text: str = ""
 
 
-def read_body(body: bytes) -> Asked:
-    """The request in a Chat Completions body. `InvalidInput` says what is wrong and where."""
+def decoded(body: bytes, shape: type[T]) -> T:
+    """The body in its typed shape. `InvalidInput` says what is wrong and where."""
     try:
-        given = msgspec.json.decode(body, type=_Body)
+        return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
         raise InvalidInput(str(error).replace("`$.", "`")) from error
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"The body is not valid JSON: {error}") from error
+
+
+def read_body(body: bytes) -> Asked:
+    """The request in a Chat Completions body. `InvalidInput` says what is wrong and where."""
+    given = decoded(body, _Body)
     return Asked(
         model=given.model,
         said=tuple(_said(message) for message in given.messages),

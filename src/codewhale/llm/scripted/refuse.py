@@ -1,6 +1,7 @@
 """Refusals of the scripted model: status, headers and body that a fault asks for. Pure but for the clock of a date."""
 
 import time
+from collections.abc import Callable
 from email.utils import formatdate
 
 from codewhale.llm.scripted.faults import REFUSALS, Fault
@@ -10,8 +11,11 @@ JSON = {"Content-Type": "application/json"}
 _KINDS = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
-def refusal(fault: Fault | None) -> tuple[int, dict[str, str], bytes] | None:
-    """(status, headers, body) of a refusal, or None when the fault is none."""
+def refusal(
+    fault: Fault | None, error: Callable[[str, str, str], bytes] = error_body
+) -> tuple[int, dict[str, str], bytes] | None:
+    """(status, headers, body) of a refusal, or None when the fault is none; `error` writes (message, code, kind) in the words
+    of a dialect."""
     if fault is None or not fault.refuses:
         return None
     if fault.redirect is not None:
@@ -21,7 +25,7 @@ def refusal(fault: Fault | None) -> tuple[int, dict[str, str], bytes] | None:
     if fault.error is None:
         code, message = "scripted", f"The script answers with status {fault.status}."
     status = fault.status or status
-    body = error_body(message, code, _KINDS.get(status, "server_error")) if fault.body is None else fault.body.encode()
+    body = error(message, code, _KINDS.get(status, "server_error")) if fault.body is None else fault.body.encode()
     return status, headers_of(fault, "application/json"), body
 
 

@@ -1,6 +1,7 @@
 """The scripted model behind HTTP: `async with ScriptedModel(script) as server: server.url, server.requests`.
 
-Routes: POST …/chat/completions, GET …/models; for tests GET /_requests, GET /_held/NAME, POST /_release/NAME, POST /_reset.
+Routes: POST …/chat/completions, …/messages and …/responses, GET …/models; for tests GET /_requests, GET /_held/NAME,
+POST /_release/NAME, POST /_reset.
 One task group owns every connection; leaving the block ends them all.
 """
 
@@ -13,9 +14,10 @@ from typing import Any, Self
 import msgspec
 
 from codewhale.domain.errors import CodewhaleError, ConfigError, InvalidInput, NotFound
-from codewhale.llm.scripted.asked import Asked, read_body
+from codewhale.llm.scripted.asked import Asked
 from codewhale.llm.scripted.choose import choose
 from codewhale.llm.scripted.connection import MAX_BODY, Connection, HttpAsked
+from codewhale.llm.scripted.doors import CHAT, Door, door_of
 from codewhale.llm.scripted.faults import fault_of
 from codewhale.llm.scripted.gates import Attempts, Gates
 from codewhale.llm.scripted.plan import plan
@@ -24,10 +26,11 @@ from codewhale.llm.scripted.received import Ledger, Received
 from codewhale.llm.scripted.refuse import JSON, headers_of, refusal
 from codewhale.llm.scripted.script import Script
 from codewhale.llm.scripted.strict import complaint
-from codewhale.llm.scripted.wire import document, error_body, replacement, stream
+from codewhale.llm.scripted.wire import error_body, replacement
 
 _ROUTES = (
-    "POST /v1/chat/completions, GET /v1/models, GET /_requests, POST /_reset, POST /_release/NAME, GET /_held/NAME"
+    "POST /v1/chat/completions, POST /v1/messages, POST /v1/responses, GET /v1/models, GET /_requests, POST /_reset, "
+    "POST /_release/NAME, GET /_held/NAME"
 )
 
 
@@ -125,23 +128,25 @@ class ScriptedModel:
             received.status = 404 if isinstance(error, NotFound) else 400
             received.outcome = "complete"
             said = f"{error.message} {error.hint}" if error.hint else error.message
-            await out.respond(received.status, JSON, error_body(said, error.code), keep=asked.keep_alive)
+            body = (door_of(asked.path) or CHAT).error(said, error.code, "invalid_request_error")
+            await out.respond(received.status, JSON, body, keep=asked.keep_alive)
 
     async def _route(self, asked: HttpAsked, out: Connection, received: Received) -> None:
+        door = door_of(asked.path)
         if asked.too_large:
             received.status = 413
             said = error_body(f"The body is larger than {MAX_BODY} bytes.", "too_large")
             await out.respond(413, JSON, said, keep=False)
-        elif asked.path.endswith("/chat/completions") and asked.method == "POST":
-            await self._complete(asked, out, received)
+        elif door is not None and asked.method == "POST":
+            await self._complete(asked, out, received, door)
         elif asked.path.endswith("/models") and asked.method == "GET":
             received.status = 200
             await out.respond(200, JSON, self._models(), keep=asked.keep_alive)
         else:
             raise NotFound(f"No route {asked.method} {asked.path}.", hint=f"There are: {_ROUTES}.")
 
-    async def _complete(self, http: HttpAsked, out: Connection, received: Received) -> None:
-        asked = self._checked(http.body)
+    async def _complete(self, http: HttpAsked, out: Connection, received: Received, door: Door) -> None:
+        asked = self._checked(http.body, door)
         chosen = choose(self.script, asked)
         planned = plan(self.script, chosen, asked)
         received.reply = chosen.place
@@ -150,7 +155,7 @@ class ScriptedModel:
         player = Player(out, planned, fault, self._gates)
         await player.begin()
         keep = http.keep_alive and (fault is None or fault.keep_alive)
-        refused = refusal(fault)
+        refused = refusal(fault, door.error)
         if refused is not None:
             received.status, headers, body = refused
             await out.respond(received.status, headers, body, keep=keep)
@@ -161,16 +166,19 @@ class ScriptedModel:
             headers = headers_of(fault, replaced[0].decode())
             await out.respond(received.status, headers, replaced[1], keep=keep)
             return
-        ident = f"chatcmpl-scripted-{received.number}"
+        ident = f"{door.prefix}{received.number}"
         kind = "text/event-stream; charset=utf-8" if asked.stream else "application/json"
         out.head(received.status, headers_of(fault, kind), keep=keep)
         now = int(time.time())
-        parts = stream(planned, asked, ident, now, fault) if asked.stream else document(planned, asked, ident, now)
+        if asked.stream:
+            parts = door.stream(planned, asked, ident, now, fault)
+        else:
+            parts = door.document(planned, asked, ident, now)
         await player.run(parts)
 
-    def _checked(self, body: bytes) -> Asked:
-        asked = read_body(body)
-        wrong = complaint(asked) if self.script.strict else None
+    def _checked(self, body: bytes, door: Door) -> Asked:
+        asked = door.read(body)
+        wrong = (complaint(asked) or door.complaint(body)) if self.script.strict else None
         if wrong is not None:
             raise InvalidInput(f"The conversation is not well-formed: {wrong}.", code="not_well_formed")
         return asked

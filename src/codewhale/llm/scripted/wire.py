@@ -14,6 +14,7 @@ from codewhale.llm.scripted.faults import WHOLE_GARBAGE, Fault, Point
 from codewhale.llm.scripted.plan import CallOpened, CallPart, Plan, Spoken, whole
 
 HTML = b"<!doctype html><html><head><title>Sign in</title></head><body>Please sign in to continue.</body></html>"
+BAD_TEXT = b'{"choices":[{"index":0,"delta":{"content":"\xff\xfe\xc3"}}]}'
 _BLOCK = 64 * 1024
 _NO_FAULT = Fault(done=False)
 
@@ -30,7 +31,7 @@ Part = Frame | Point
 
 def stream(plan: Plan, asked: Asked, ident: str, created: int, fault: Fault | None) -> list[Part]:
     """The body of a streamed answer: frames and the points between them, in order."""
-    style = _Style(fault)
+    style = Style(fault)
     open_frame = _Opening(asked.model, ident, created)
     parts: list[Part] = []
     for piece in plan.pieces:
@@ -49,12 +50,16 @@ def stream(plan: Plan, asked: Asked, ident: str, created: int, fault: Fault | No
     parts += style.garbage_at("before_done")
     if fault is None or fault.done:
         parts.append(Frame(style.frame(b"[DONE]")))
-    return parts if style.fault.terminate else _unterminated(parts)
+    return parts if style.fault.terminate else unterminated(parts)
 
 
 def document(plan: Plan, asked: Asked, ident: str, created: int) -> list[Part]:
-    """The body of an answer that is not streamed, in two halves with all points between them."""
-    body = _document(plan, asked, ident, created)
+    """The body of an answer that is not streamed."""
+    return halves(_document(plan, asked, ident, created))
+
+
+def halves(body: bytes) -> list[Part]:
+    """A body in two halves with all points between them."""
     middle = len(body) // 2
     points: list[Part] = ["mid_reasoning", "mid_text", "mid_arguments", "before_finish"]
     return ["after_headers", Frame(body[:middle]), *points, Frame(body[middle:]), "before_done"]
@@ -111,17 +116,21 @@ class _Opening:
         return b'%s],"usage":%s}' % (self._start, usage)
 
 
-class _Style:
-    """How lines are written, and the garbage between them."""
+class Style:
+    """How lines are written, and the garbage between them; `bad_text` is an event with text that is not UTF-8."""
 
-    def __init__(self, fault: Fault | None) -> None:
+    def __init__(self, fault: Fault | None, bad_text: bytes = BAD_TEXT) -> None:
         self.fault = fault or _NO_FAULT
+        self._bad_text = bad_text
         end = {"lf": b"\n", "crlf": b"\r\n", "cr": b"\r"}[self.fault.framing]
+        self._line = end
         self._end = end + end
         self._start = b"data: " if self.fault.space else b"data:"
 
-    def frame(self, text: bytes) -> bytes:
-        return self._start + text + self._end
+    def frame(self, text: bytes, event: bytes = b"") -> bytes:
+        """One event with this data, and a name where the dialect names its events."""
+        name = (b"event: " if self.fault.space else b"event:") + event + self._line if event else b""
+        return name + self._start + text + self._end
 
     def garbage_at(self, point: Point) -> Iterator[Frame]:
         if self.fault.garbage is None or self.fault.at != point:
@@ -133,7 +142,7 @@ class _Style:
             yield Frame(b"x" * rest + self._end)
             return
         lines = {
-            "bad_utf8": b'data: {"choices":[{"index":0,"delta":{"content":"\xff\xfe\xc3"}}]}',
+            "bad_utf8": b"data: " + self._bad_text,
             "no_colon": b"this line has no colon",
             "not_json": b'data: {"choices":[{"index":0,"delta":{"content":',
             "comment": b": keep-alive",
@@ -180,7 +189,7 @@ def _document(plan: Plan, asked: Asked, ident: str, created: int) -> bytes:
     return _json(body)
 
 
-def _unterminated(parts: list[Part]) -> list[Part]:
+def unterminated(parts: list[Part]) -> list[Part]:
     """The same without the line ends after the last frame."""
     at = max(n for n, part in enumerate(parts) if isinstance(part, Frame))
     last = parts[at]
