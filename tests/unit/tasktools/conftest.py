@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from codewhale.domain.network import OPEN
-from codewhale.runtime.surroundings import Surroundings
+from codewhale.runtime.surroundings import surroundings_of
 from codewhale.runtime.threads import Defaults
+from codewhale.testing.homes import settings_at
 from codewhale.testing.scene import MODEL, Extras, Scene, Stage, scene
 from codewhale.workspace.web.web import Web
 
@@ -54,15 +55,9 @@ def stage(tmp_path: Path, repository: Repository) -> Stage:
     async def opened(
         script: str, defaults: Defaults | None = None, gh: str | None = None
     ) -> AsyncGenerator[Scene, None]:
-        around = Surroundings(
-            skills_dir=str(tmp_path / "skills"),
-            skills_state=str(tmp_path / "skills.toml"),
-            mcp_config=str(tmp_path / "mcp.json"),
-            notes=str(tmp_path / "notes.txt"),
-            trusted_paths=str(tmp_path / "trusted.json"),
-            instructions_file=str(tmp_path / "AGENTS.md"),
-            gh=gh,
-        )
+        (tmp_path / "home").mkdir(exist_ok=True)
+        settings = settings_at(tmp_path, "http://127.0.0.1:1", {"DEEPSEEK_GH_BIN": gh} if gh is not None else None)
+        around = surroundings_of(settings)
         given = defaults or Defaults(model=MODEL, workspace=str(repository.top), allow_shell=True)
         extras = Extras(processes_dir=str(tmp_path / "processes"), web=Web(OPEN), surroundings=around)
         async with scene(str(repository.top), script, environ=ENVIRON, defaults=given, extras=extras) as found:

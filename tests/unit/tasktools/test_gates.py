@@ -35,7 +35,11 @@ def ended(gate: GateName, output: str, exit_code: int | None = 1, *, timed_out: 
         ("check", "nothing that anybody knows", "compile_error"),
         ("fmt", "would reformat a.py", "lint_failure"),
         ("fmt", "nothing that anybody knows", "lint_failure"),
-        ("clippy", "error: unused import\n  = note: `-D clippy::all` implied\nerror: could not compile", "lint_failure"),
+        (
+            "clippy",
+            "error: unused import\n  = note: `-D clippy::all` implied\nerror: could not compile",
+            "lint_failure",
+        ),
         ("clippy", "error[E0425]: cannot find value `x`\nerror: could not compile `y`", "compile_error"),
         ("custom", "Found 3 errors.\n", "lint_failure"),
         ("custom", "--- FAIL: TestA (0.00s)\nFAIL\n", "test_failure"),
