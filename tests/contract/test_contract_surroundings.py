@@ -70,12 +70,13 @@ async def test_skills_are_listed_by_name_with_their_file_and_state(start: Any, t
         ]
         assert len(found["warnings"]) == 1
         write(product.workspace / "skills" / "own" / "SKILL.md", "# Own\n")
+        write(product.workspace / ".claude/skills" / "other" / "SKILL.md", "# Own\n")
         assert (await answered(product, "/v1/skills"))["directory"] == str(product.workspace / "skills")
         write(product.workspace / ".agents/skills" / "mine" / "SKILL.md", "# Mine\n")
         found = await answered(product, "/v1/skills")
         assert (found["directory"], [s["name"] for s in found["skills"]]) == (
             str(product.workspace / ".agents/skills"),
-            ["Mine"],
+            ["Mine", "Own", "alpha", "zeta"],
         )
 
 

@@ -16,6 +16,9 @@ from codewhale.domain.context import ContextPart
 from codewhale.domain.records import Thread
 from codewhale.policy.mode import Mode
 
+COMPANIONS = {"skills": "load_skill", "memory": "remember"}
+"""Parts that speak of a tool: a header that begins with the part begins with the tool too. One that comes or goes later is no
+reason to compose the header anew."""
 LONGEST_UPDATE = 16_000
 """Most characters of one part in an update."""
 

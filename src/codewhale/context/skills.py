@@ -1,56 +1,103 @@
-"""The skills on disk: directories with a `SKILL.md` that describes them.
+"""The skills on disk: directories with a `SKILL.md` that describes them, in all the places where people keep them.
 
-Nothing outside the chosen directory's anchor is ever read: a link that leads out is a warning. What cannot be used is
-said, never an error of the whole list. Which skills are switched off is not known here.
+Nothing outside the place's anchor is ever read: a link that leads out is a warning. What cannot be used is said, never an
+error of the whole list. Which skills are switched off is not known here.
 """
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from codewhale.context.front_matter import front_matter, heading
+from codewhale.context.places import IN_WORKSPACE
 from codewhale.domain.errors import ToolError
 from codewhale.workspace.beneath import Anchors, Raced, Spot
 
 FILE = "SKILL.md"
-IN_WORKSPACE = (".agents/skills", "skills")
+PUBLISHED = IN_WORKSPACE[:2]
+"""Those that the list over HTTP names as its directory, when there is one."""
 DEPTH = 8
 MOST = 500
-"""Skills and visited directories beyond this are left out, and a warning says so."""
+"""Skills and visited directories of one place beyond this are left out, and a warning says so."""
 MAX_BYTES = 64 * 1024
 DESCRIPTION_LIMIT = 1024
+NAME_LIMIT = 64
+MOST_FILES = 50
 
 
 class FoundSkill(Struct, frozen=True, kw_only=True):
-    """A skill and the absolute path of its file."""
+    """A skill: the absolute path of its file, the place where it was found (absolute; `label` in words that say the same on
+    every machine), what bounds its links, and whether the model is told of it before somebody names it."""
 
     name: str
     description: str
     path: str
+    place: str
+    label: str
+    anchor: str
+    offered: bool = True
+
+    @property
+    def folder(self) -> str:
+        """The skill's own directory."""
+        return os.path.dirname(self.path)
 
 
 class FoundSkills(Struct, frozen=True, kw_only=True):
-    """The skills of a directory by name, and what could not be used."""
+    """The skills by name, what could not be used, and the directory that is named for all of them."""
 
     directory: str
     skills: tuple[FoundSkill, ...]
     warnings: tuple[str, ...]
 
+    def named(self, name: str) -> FoundSkill | None:
+        """The skill of exactly this name."""
+        return next((skill for skill in self.skills if skill.name == name), None)
 
-def find_skills(workspace: str, own: str) -> FoundSkills:
-    """The skills of the first directory that there is: `.agents/skills` and `skills` of the workspace, unless a link leads
-    out of it, else `own`, the person's. An absent directory has no skills."""
+
+class _Place(Struct, frozen=True):
+    directory: str
+    anchor: str
+    label: str
+
+
+def find_skills(workspace: str, own: Sequence[str]) -> FoundSkills:
+    """The skills of the workspace, then those of `own`, the person's directories; the last of these is where new ones go."""
     warnings: list[str] = []
+    found: dict[str, FoundSkill] = {}
+    seen: set[str] = set()
+    for place in _places(workspace, own, warnings):
+        real = os.path.realpath(place.directory)
+        if real in seen:
+            continue
+        seen.add(real)
+        for skill in _listed(place, warnings):
+            known = found.setdefault(skill.name, skill)
+            if known is not skill:
+                warnings.append(f"{skill.path} is ignored: {known.path} has the same name {skill.name!r}")
+    named = (os.path.join(workspace, name) for name in PUBLISHED)
+    directory = next((one for one in named if os.path.isdir(one) and _inside(workspace, one)), own[-1])
+    return FoundSkills(
+        directory=directory, skills=tuple(found[name] for name in sorted(found)), warnings=tuple(warnings)
+    )
+
+
+def _places(workspace: str, own: Sequence[str], warnings: list[str]) -> Iterator[_Place]:
+    root = os.path.realpath(workspace)
     for name in IN_WORKSPACE:
         directory = os.path.join(workspace, name)
         if not os.path.isdir(directory):
             continue
         if _inside(workspace, directory):
-            return _listed(directory, os.path.realpath(workspace), warnings)
-        warnings.append(f"{directory} leads out of the workspace and was ignored")
-    return _listed(own, os.path.realpath(own), warnings)
+            yield _Place(directory, root, name)
+        else:
+            warnings.append(f"{directory} leads out of the workspace and was ignored")
+    for directory in own:
+        if os.path.isdir(directory):
+            label = os.path.join(os.path.basename(os.path.dirname(directory)), os.path.basename(directory))
+            yield _Place(directory, os.path.realpath(directory), f"~/{label}")
 
 
 def _inside(workspace: str, directory: str) -> bool:
@@ -58,20 +105,40 @@ def _inside(workspace: str, directory: str) -> bool:
     return os.path.commonpath([root, os.path.realpath(directory)]) == root
 
 
-def _listed(directory: str, anchor: str, warnings: list[str]) -> FoundSkills:
-    found: dict[str, FoundSkill] = {}
-    if os.path.isdir(directory):
-        anchors = Anchors(anchor, ())
-        for path in _files(os.path.realpath(directory), anchors, warnings):
-            skill = _skill(path, anchors, warnings)
-            if skill is None:
+def _listed(place: _Place, warnings: list[str]) -> Iterator[FoundSkill]:
+    anchors = Anchors(place.anchor, ())
+    for path in _files(os.path.realpath(place.directory), anchors, warnings):
+        skill = _skill(path, place, anchors, warnings)
+        if skill is not None:
+            yield skill
+
+
+def skill_text(skill: FoundSkill) -> str:
+    """What the skill says, without its head. `ToolError` when it cannot be read any more."""
+    return front_matter(_text(skill.path, Anchors(skill.anchor, ())))[1].strip()
+
+
+def companion(skill: FoundSkill, name: str) -> str:
+    """The text of another file of the skill, by its path in the skill's directory; never one outside of it. `ToolError`."""
+    folder = Anchors(skill.folder, ())
+    if os.path.isabs(name):
+        raise ToolError(f"{name} is not beneath the skill's folder", category="path_escape")
+    return _text(name, folder)
+
+
+def companions(skill: FoundSkill) -> list[str]:
+    """The paths of the skill's other files, in its directory, sorted; links and hidden ones are left out."""
+    found: list[str] = []
+    for folder, folders, files in os.walk(skill.folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = os.path.join(folder, name)
+            if name.startswith(".") or os.path.islink(path) or path == skill.path:
                 continue
-            known = found.setdefault(skill.name, skill)
-            if known is not skill:
-                warnings.append(f"{path} is ignored: {known.path} has the same name {skill.name!r}")
-    return FoundSkills(
-        directory=directory, skills=tuple(found[name] for name in sorted(found)), warnings=tuple(warnings)
-    )
+            if len(found) == MOST_FILES:
+                return found
+            found.append(os.path.relpath(path, skill.folder))
+    return found
 
 
 def _files(top: str, anchors: Anchors, warnings: list[str]) -> Iterator[str]:
@@ -111,13 +178,9 @@ def _children(directory: str, anchors: Anchors, warnings: list[str]) -> list[str
     return found
 
 
-def _skill(path: str, anchors: Anchors, warnings: list[str]) -> FoundSkill | None:
+def _skill(path: str, place: _Place, anchors: Anchors, warnings: list[str]) -> FoundSkill | None:
     try:
-        content = anchors.use(path, _content)
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        warnings.append(f"{path} is not UTF-8 text")
-        return None
+        text = _text(path, anchors)
     except ToolError as error:
         warnings.append(f"{path} was ignored: {error.message}")
         return None
@@ -126,7 +189,25 @@ def _skill(path: str, anchors: Anchors, warnings: list[str]) -> FoundSkill | Non
     if not name:
         warnings.append(f"{path} has no name: it needs `name:` between two lines `---`, or a first heading")
         return None
-    return FoundSkill(name=name, description=fields.get("description", "")[:DESCRIPTION_LIMIT], path=path)
+    if len(name) > NAME_LIMIT or not name.isprintable():
+        warnings.append(f"{path} was ignored: its name is longer than {NAME_LIMIT} characters or more than a line")
+        return None
+    return FoundSkill(
+        name=name,
+        description=fields.get("description", "")[:DESCRIPTION_LIMIT],
+        path=path,
+        place=place.directory,
+        label=place.label,
+        anchor=place.anchor,
+        offered=fields.get("invocation") != "explicit-only",
+    )
+
+
+def _text(path: str, anchors: Anchors) -> str:
+    try:
+        return anchors.use(path, _content).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ToolError("it is not UTF-8 text", category="invalid_input") from error
 
 
 def _content(spot: Spot) -> bytes:

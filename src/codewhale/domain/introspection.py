@@ -20,13 +20,15 @@ class WorkspaceStatus(Struct, frozen=True, kw_only=True):
     behind: int | None
 
 
-class Skill(Struct, frozen=True, kw_only=True):
-    """One skill; `path` is the absolute path of its SKILL.md."""
+class Skill(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One skill; `path` is the absolute path of its SKILL.md. `scripts` (ours) is there when it brings programs: `trusted` or
+    `untrusted`."""
 
     name: str
     description: str
     path: str
     enabled: bool
+    scripts: str | None = None
 
 
 class SkillList(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from codewhale.context.parts import digests, drifted, system_of, update_of
+from codewhale.context.parts import COMPANIONS, digests, drifted, system_of, update_of
 from codewhale.domain import events as e
 from codewhale.domain.context import ContextPart, PinReason
 from codewhale.domain.messages import ToolSpec
@@ -70,7 +70,7 @@ class Header:
         self.told = None
         recorder.append(self.pinned)
         for warning in warnings[:MOST_WARNINGS]:
-            recorder.note(f"Project instructions: {warning}.")
+            recorder.note(f"{warning}.")
         return self.pinned
 
     def tell(self, recorder: TurnRecorder, wanted: Wanted) -> Item | None:
@@ -100,8 +100,8 @@ class Header:
             return "upgrade"
         if last.model != wanted.model:
             return "model"
-        other_tools = {tool.name for tool in last.tools} != {tool.name for tool in wanted.tools}
-        if other_tools or any(part.name in OF_SETTINGS for part in changed):
+        other_tools = {tool.name for tool in last.tools} ^ {tool.name for tool in wanted.tools}
+        if other_tools - set(COMPANIONS.values()) or any(part.name in OF_SETTINGS for part in changed):
             return "settings"
         return "compaction" if changed and self.told is not None and self.told.after_compaction else None
 

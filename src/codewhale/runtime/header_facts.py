@@ -2,14 +2,18 @@
 nothing.
 """
 
+import os
+
 from codewhale.context.documents import Documents, project_documents, rendered
 from codewhale.context.parts import Facts, parts_of
 from codewhale.domain.context import ContextPart
+from codewhale.domain.errors import ConfigError
 from codewhale.domain.records import Thread
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.policy.decide import Posture
 from codewhale.runtime.confining import in_words
 from codewhale.runtime.outside import Outside
+from codewhale.runtime.surroundings import skill_places
 
 NOBODY = "Nobody can approve anything here: a call that would need an approval is denied."
 
@@ -19,6 +23,7 @@ def header_parts(
 ) -> tuple[tuple[ContextPart, ...], tuple[str, ...]]:
     """The parts as they would be composed now, without secrets, and what is to be said to people about them."""
     documents = documents_of(thread, outside)
+    skills, complaints = _skills(thread, outside)
     facts = Facts(
         thread=thread,
         mode=posture.mode,
@@ -26,10 +31,34 @@ def header_parts(
         confined=in_words(posture.mode, outside.standing.surface),
         approvals=NOBODY if posture.never_ask else "",
         instructions=rendered(documents),
+        skills=skills,
+        memory=_memory(thread, outside),
     )
     redacted = recorder.ports.redactor.text
     parts = tuple(ContextPart(name=part.name, text=redacted(part.text)) for part in parts_of(facts))
-    return parts, documents.warnings
+    return parts, (*(f"Project instructions: {warning}" for warning in documents.warnings), *complaints)
+
+
+def _skills(thread: Thread, outside: Outside) -> tuple[str, tuple[str, ...]]:
+    """What is said of skills, and to people when that could not be found out."""
+    around = outside.surroundings
+    if around is None or not any(map(os.path.isdir, skill_places(thread.workspace, around.skill_places))):
+        return "", ()
+    from codewhale.runtime.skills import offered  # noqa: PLC0415 - start-up: most threads have no skills
+
+    try:
+        return offered(around, thread.workspace), ()
+    except ConfigError as error:
+        return "", (f"Skills are left out: {error.message}",)
+
+
+def _memory(thread: Thread, outside: Outside) -> str:
+    around = outside.surroundings
+    if around is None or around.memory is None:
+        return ""
+    from codewhale.runtime.memory import remembered  # noqa: PLC0415 - start-up: memory is off unless asked for
+
+    return remembered(around.memory, thread.workspace)
 
 
 def documents_of(thread: Thread, outside: Outside) -> Documents:

@@ -9,14 +9,11 @@ from collections.abc import Callable
 from codewhale.config.mcp import mcp_servers
 from codewhale.config.providers import default_model, provider_entries, provider_models
 from codewhale.config.settings import Settings
-from codewhale.config.skills_state import disabled_skills, set_skill_enabled
-from codewhale.context.skills import FoundSkills, find_skills
-from codewhale.domain.errors import InvalidInput, NotFound
+from codewhale.domain.errors import InvalidInput
 from codewhale.domain.introspection import (
     McpServer,
     ProviderList,
     ProviderSwitch,
-    Skill,
     SkillList,
     SkillState,
     WorkspaceStatus,
@@ -48,11 +45,15 @@ class Introspection:
         return await workspace_status(self._outside.processes, self._defaults.workspace)
 
     async def skills(self) -> SkillList:
-        return await asyncio.to_thread(self._skills)
+        from codewhale.runtime.skills import listed  # noqa: PLC0415 - start-up: few ask
+
+        return await asyncio.to_thread(listed, self._around, self._defaults.workspace)
 
     async def enable_skill(self, name: str, *, enabled: bool) -> SkillState:
+        from codewhale.runtime.skills import switch  # noqa: PLC0415 - start-up: few ask
+
         name = whole(name)
-        await asyncio.to_thread(self._enable, name, enabled=enabled)
+        await asyncio.to_thread(switch, self._around, self._defaults.workspace, name, enabled=enabled)
         return SkillState(name=name, enabled=enabled)
 
     async def mcp_servers(self) -> list[McpServer]:
@@ -89,24 +90,3 @@ class Introspection:
     def _settings(self) -> Settings:
         assert self._around.settings is not None
         return self._around.settings
-
-    def _found(self) -> FoundSkills:
-        return find_skills(self._defaults.workspace, self._around.skills_dir)
-
-    def _skills(self) -> SkillList:
-        found = self._found()
-        disabled = disabled_skills(self._around.skills_state)
-        return SkillList(
-            directory=found.directory,
-            warnings=found.warnings,
-            skills=tuple(
-                Skill(name=s.name, description=s.description, path=s.path, enabled=s.name not in disabled)
-                for s in found.skills
-            ),
-        )
-
-    def _enable(self, name: str, *, enabled: bool) -> None:
-        found = self._found()
-        if not any(skill.name == name for skill in found.skills):
-            raise NotFound(f"skill '{name[:_SHOWN]}' not found under {found.directory}")
-        set_skill_enabled(self._around.skills_state, name, enabled=enabled)

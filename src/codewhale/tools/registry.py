@@ -91,6 +91,8 @@ ENTRIES: dict[str, Entry] = {
     "run_tests": Entry("run_tests", "command_execution"),
     "review": Entry("review"),
     "notify": Entry("notify"),
+    "load_skill": Entry("load_skill"),
+    "remember": Entry("remember", plan=False),
     "image_ocr": Entry("image_ocr", needs=("tesseract",)),
     "image_analyze": Entry("image_analyze", kind="tool_call"),
     "pandoc_convert": Entry("pandoc_convert", "file_change", needs=("pandoc",)),

@@ -16,7 +16,7 @@ def skill(folder: Path, text: str) -> str:
 
 def found(tmp_path: Path) -> FoundSkills:
     (tmp_path / "workspace").mkdir(exist_ok=True)
-    return find_skills(str(tmp_path / "workspace"), str(tmp_path / "own"))
+    return find_skills(str(tmp_path / "workspace"), [str(tmp_path / "own")])
 
 
 @pytest.mark.parametrize(

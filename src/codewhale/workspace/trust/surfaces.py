@@ -25,7 +25,10 @@ OURS: dict[str, Kind] = {
 """What codewhale itself reads of a workspace and would execute or obey. Its `config.toml` and `permissions.toml` are not among
 them: they can only tighten, so they need no trust."""
 
-SKILLS = (".agents/skills", "skills", ".codewhale/skills", ".deepseek/skills")
+SKILLS = (
+    *(".agents/skills", "skills", ".codewhale/skills", ".deepseek/skills"),
+    *(".opencode/skills", ".claude/skills", ".cursor/skills"),
+)
 """Folders whose sub-folders are skills; one with more than texts in it is a surface."""
 
 FOREIGN = (
@@ -40,6 +43,8 @@ FOREIGN = (
 """What other programs run. Listed so that a person sees it; codewhale runs none of it by itself, trusted or not."""
 
 MOST_SKILLS = 200
+INSTALLED = ".installed-from"
+"""The file in a skill's folder that says where it was installed from."""
 _TEXTS = (".md", ".txt", ".rst")
 
 
@@ -89,19 +94,20 @@ def _skills(workspace: str) -> Iterator[Surface]:
             left -= 1
             if left < 0:
                 return
-            if _has_scripts(os.path.join(workspace, folder, name)):
+            if has_scripts(os.path.join(workspace, folder, name)):
                 yield Surface(path=f"{folder}/{name}", kind="skill")
 
 
-def _has_scripts(folder: str, depth: int = 0) -> bool:
-    """Whether a skill has anything in it that is no plain text. A link counts: what it leads to may be changed."""
+def has_scripts(folder: str, depth: int = 0) -> bool:
+    """Whether a skill has anything in it that is no plain text. A link counts: what it leads to may be changed. The note of
+    where it was installed from does not."""
     if os.path.islink(folder):
         return True
     for name in _names(folder):
         path = os.path.join(folder, name)
-        if os.path.islink(path) or (os.path.isdir(path) and (depth > 4 or _has_scripts(path, depth + 1))):
+        if os.path.islink(path) or (os.path.isdir(path) and (depth > 4 or has_scripts(path, depth + 1))):
             return True
-        if not os.path.isdir(path) and (not name.lower().endswith(_TEXTS) or os.access(path, os.X_OK)):
+        if not os.path.isdir(path) and (not name.lower().endswith((*_TEXTS, INSTALLED)) or os.access(path, os.X_OK)):
             return True
     return False
 
