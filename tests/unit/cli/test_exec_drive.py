@@ -124,6 +124,16 @@ async def test_without_anybody_to_ask_a_gated_call_is_denied_at_once(
     assert not (tmp_path / "new.txt").exists()
 
 
+async def test_automatic_approval_is_not_advised_where_it_would_not_help(
+    play: Play, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = GATED.replace("new.txt", ".git/hooks/pre-commit")
+    async with play(script) as (client, stage):
+        _, _, err = await driven(client, run_of(stage, deny="no terminal; allow with --auto"), capfd)
+    assert "denied: no terminal, and --auto does not speak for this" in err
+    assert "allow with --auto" not in err
+
+
 async def test_what_the_thread_allows_is_not_asked(
     play: Play, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

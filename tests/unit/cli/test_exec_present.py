@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from codewhale.domain import events as e
+from codewhale.domain.decisions import CallDecided
 from codewhale.domain.records import Status
 from codewhale.surfaces.cli import present
 from codewhale.surfaces.cli.present import Progress
@@ -67,6 +68,38 @@ def test_a_commands_output_is_shown_by_its_last_lines(script: TurnScript) -> Non
     script.add(e.ItemCompleted(item=made_item("i1", "command_execution", "completed", output)), "i1")
     shown = "\n".join(["  … 4 more lines", *(f"  line {n}" for n in range(5, 13))])
     assert texts(script) == [Piece("note", "→ exec_shell  make"), Piece("note", shown)]
+
+
+def test_what_was_not_asked_says_by_which_rule_and_what_confines_it(script: TurnScript) -> None:
+    decided = CallDecided(
+        call_id="call_i1",
+        tool="exec_shell",
+        verdict="allow",
+        rule="auto_approve",
+        reason="",
+        trail=(),
+        effects=("execute",),
+        workspace="/ws",
+        confined_by="bubblewrap, workspace-write",
+    )
+    script.called("i1", "exec_shell", {"command": "make"}).add(decided, "i1")
+    script.returned("i1", "made", confined_by="bubblewrap")
+    assert texts(script)[:2] == [
+        Piece("note", "→ exec_shell  make"),
+        Piece("note", "  allowed   [auto_approve], confined bubblewrap, workspace-write"),
+    ]
+    assert lines(script)[-1]["confined_by"] == "bubblewrap"
+
+
+def test_what_confined_a_program_is_said_by_its_result_where_decisions_are_not_sent(script: TurnScript) -> None:
+    script.called("i1", "exec_shell", {"command": "make"}).returned("i1", "made", confined_by="none")
+    script.called("i2", "exec_shell", {"command": "make"}).returned("i2", "made", confined_by="landlock")
+    assert [piece.text for piece in texts(script)] == [
+        "→ exec_shell  make",
+        "  confined not at all: programs run with all that you may do",
+        "→ exec_shell  make",
+        "  confined landlock",
+    ]
 
 
 def test_stream_json_has_one_object_per_thing(script: TurnScript) -> None:

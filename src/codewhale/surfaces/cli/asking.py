@@ -17,7 +17,10 @@ from codewhale.surfaces.cli.preview import preview
 from codewhale.surfaces.cli.terminal import Piece, Terminal
 
 NOBODY = "Nobody is there to answer. Decide yourself, go on, and say what you assumed."
+_ORDINARY = frozenset({"tool_default", "sandbox_none", "sandbox_reduced"})  # what --auto answers
 _WORDS = frozenset({"y", "yes", "a", "always", "n", "no", ""})  # anything else is asked again
+WITH_AUTO = "; allow with --auto"
+_A_PERSON = ", and --auto does not speak for this"
 UNCONFINED_RULES = frozenset({"sandbox_none", "sandbox_reduced"})
 Waiting = e.ApprovalRequired | e.UserInputRequired
 
@@ -85,8 +88,9 @@ class Desk:
             await self._client.decide(request.id, "allow")
             return
         if self._deny is not None:
-            self._terminal.show([Piece("problem", line), *reasons, Piece("problem", f"  denied: {self._deny}")])
-            await self._client.decide(request.id, "deny", reason=f"{NOBODY_ASKED} ({self._deny})")
+            denied = self._deny if request.matched_rule in _ORDINARY else self._deny.replace(WITH_AUTO, _A_PERSON)
+            self._terminal.show([Piece("problem", line), *reasons, Piece("problem", f"  denied: {denied}")])
+            await self._client.decide(request.id, "deny", reason=f"{NOBODY_ASKED} ({denied})")
             return
         seen = preview(request.input, said=description)
         self._terminal.show([Piece("note", line), *([Piece("note", shown_lines(seen))] if seen else []), *reasons])

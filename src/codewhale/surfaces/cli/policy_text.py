@@ -66,11 +66,11 @@ def confined_line(confined_by: str | None, *, read_only: bool = False) -> str:
         return "confined  it starts no program"
     tier, _, policy = confined_by.partition(", ")
     if policy == "danger-full-access" or tier == "none":
-        return f"confined  not at all: programs run with all that you may do ({policy})"
+        return f"confined  not at all: programs run with all that you may do{f' ({policy})' if policy else ''}"
     if tier == "external":
         return "confined  by what surrounds codewhale (external-sandbox); nothing of its own"
     more = "; nothing but its scratch folder can be written" if read_only or policy == "read-only" else ""
-    return f"confined  {tier}, {policy}{more}"
+    return f"confined  {f'{tier}, {policy}' if policy else tier}{more}"
 
 
 def target_lines(targets: Iterable[Target]) -> list[str]:

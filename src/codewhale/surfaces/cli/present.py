@@ -9,7 +9,9 @@ import msgspec
 from msgspec import Struct, field
 
 from codewhale.domain import events as e
+from codewhale.domain.decisions import CallDecided
 from codewhale.domain.records import Item, Turn, Usage
+from codewhale.surfaces.cli.policy_text import confined_line, shown
 from codewhale.surfaces.cli.terminal import Piece
 
 STREAM_SCHEMA = "codewhale.exec-stream"
@@ -27,12 +29,13 @@ _TELLING = ("command", "path", "pattern", "query", "explanation", "file_path")
 _delta = msgspec.json.Decoder(e.ItemDelta)
 
 
-class ToolRun(Struct, frozen=True, kw_only=True):
-    """One tool call of the turn, for the summary."""
+class ToolRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One tool call of the turn, for the summary; `confined_by` when it started a program."""
 
     name: str
     success: bool
     output: str
+    confined_by: str | None = None
 
 
 class Left(Struct, frozen=True):
@@ -43,8 +46,8 @@ class Left(Struct, frozen=True):
 
 
 class Progress(Struct, kw_only=True):
-    """What has been seen of the turn: its items so far, what was said, what runs in the background, and how it ended. `alone`:
-    the runtime ends with the turn."""
+    """What has been seen of the turn: its items so far, what was said, what runs in the background, and how it ended.
+    `shown`: the items of which is said already what confines them. `alone`: the runtime ends with the turn."""
 
     thread_id: str
     turn_id: str
@@ -53,6 +56,7 @@ class Progress(Struct, kw_only=True):
     mode: str = "one-shot"
     seq: int = 0
     streamed: set[str] = field(default_factory=set[str])
+    shown: set[str] = field(default_factory=set[str])
     text_open: bool = False
     tools: dict[str, e.ToolStart] = field(default_factory=dict[str, e.ToolStart])
     runs: list[ToolRun] = field(default_factory=list[ToolRun])
@@ -82,6 +86,7 @@ def take(progress: Progress, event: e.Event) -> e.Payload | None:
             _ended_item(progress, payload.item)
         case e.ApprovalRequired() | e.UserInputRequired():
             progress.waiting[payload.id] = payload
+            progress.shown.add(event.item_id or "")
         case e.ApprovalDecided() | e.ApprovalTimeout():
             progress.waiting.pop(payload.approval_id, None)
         case e.UserInputAnswered() | e.UserInputCanceled():
@@ -102,7 +107,8 @@ def _ended_item(progress: Progress, item: Item) -> None:
     if item.kind in _TOOLS:
         tool = progress.tools.get(item.id)
         name = tool.name if tool else item.call.name if item.call else item.kind
-        run = ToolRun(name=name, success=item.status == "completed", output=item.detail or "")
+        held = _confined_by(item)
+        run = ToolRun(name=name, success=item.status == "completed", output=item.detail or "", confined_by=held)
         progress.runs.append(run)
         _background(progress, item.metadata or {})
     elif item.kind == "agent_message" and item.detail:
@@ -133,6 +139,9 @@ def text(progress: Progress, event: e.Event) -> list[Piece]:
             return _answer_delta(progress, event.item_id or "", payload)
         case e.ItemStarted():
             return [Piece("note", _tool_line(payload.tool))] if payload.tool is not None else []
+        case CallDecided() if payload.verdict == "allow" and payload.confined_by is not None:
+            progress.shown.add(event.item_id or "")
+            return [Piece("note", f"  allowed   [{shown(payload.rule)}], {_short(payload.confined_by)}")]
         case e.ItemCompleted() | e.ItemFailed() | e.ItemInterrupted():
             return _item_end(progress, payload.item)
         case e.TurnCompleted():
@@ -153,7 +162,8 @@ def _item_end(progress: Progress, item: Item) -> list[Piece]:
     if item.kind == "agent_message":
         return _answer_end(progress, item)
     if item.kind in _TOOLS:
-        return _tool_end(item)
+        held = None if item.id in progress.shown else _confined_by(item)
+        return [*([Piece("note", f"  {_short(held)}")] if held is not None else []), *_tool_end(item)]
     if item.kind in ("status", "context_compaction"):
         return [Piece("note", f"· {_one_line(item.detail or item.summary)}")]
     if item.kind == "error":
@@ -181,6 +191,15 @@ def _tool_end(item: Item) -> list[Piece]:
         return [Piece("note", _tail(item.detail or ""))] if item.kind == "command_execution" else []
     word = "failed" if item.status == "failed" else "interrupted"
     return [Piece("problem", f"  {word}: {_indented(item.detail or item.summary, ERROR_LINES).lstrip()}")]
+
+
+def _confined_by(item: Item) -> str | None:
+    held = (item.metadata or {}).get("confined_by")
+    return held if isinstance(held, str) else None
+
+
+def _short(confined_by: str) -> str:
+    return " ".join(confined_line(confined_by).split())
 
 
 def _brought(item: Item) -> list[str]:
@@ -291,13 +310,15 @@ def _stream_item(progress: Progress, item: Item) -> list[dict[str, object]]:
         return []
     tool = progress.tools.get(item.id)
     identity = tool.id if tool else item.call.id if item.call else item.id
+    held = _confined_by(item)
+    more = {"confined_by": held} if held is not None else {}
     if item.status == "completed":
-        return [_line("tool_result", id=identity, output=item.detail or "", status="success")]
+        return [_line("tool_result", id=identity, output=item.detail or "", status="success", **more)]
     category = (item.metadata or {}).get("error")
     kind = (
         category if isinstance(category, str) else "cancelled" if item.status == "interrupted" else "execution_failed"
     )
-    return [_line("tool_result", id=identity, output=item.detail or "", status="error", error_category=kind)]
+    return [_line("tool_result", id=identity, output=item.detail or "", status="error", error_category=kind, **more)]
 
 
 def _stream_end(progress: Progress, turn: Turn) -> list[dict[str, object]]:
