@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from codewhale.config.audit import Audit
+from codewhale.config.auto import AutoKeys, auto_of
 from codewhale.config.hooks import HooksKeys, hook_settings
 from codewhale.config.layers import Layer, ProviderLayer
 from codewhale.config.lsp import LspKeys, lsp_settings
@@ -27,6 +28,7 @@ from codewhale.config.vision import VisionKeys, vision_of
 from codewhale.domain.errors import ConfigError
 from codewhale.domain.messages import Effort
 from codewhale.domain.nearest import nearest
+from codewhale.llm.profiles import Dialect
 
 Count = Annotated[int, Meta(ge=0, le=1000)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
@@ -42,6 +44,8 @@ class ProviderKeys(Struct, frozen=True, kw_only=True):
     api_key_env: Text | None = None
     base_url: Text | None = None
     model: Text | None = None
+    dialect: Dialect | None = None
+    kind: Literal["openai-compatible", "chat", "anthropic", "responses"] | None = None
     http_headers: dict[str, str] = field(default_factory=dict[str, str])
     context_window: Tokens | None = None
     max_output: Tokens | None = None
@@ -83,6 +87,7 @@ class FileKeys(Struct, frozen=True, kw_only=True):
 
     provider: Text | None = None
     model: Text | None = None
+    fallback_providers: tuple[Text, ...] = ()
     default_text_model: Text | None = None
     api_key: Text | None = None
     base_url: Text | None = None
@@ -116,6 +121,7 @@ class FileKeys(Struct, frozen=True, kw_only=True):
     network: NetworkKeys | None = None
     search: SearchKeys | None = None
     redaction: Redaction = Redaction()
+    auto: AutoKeys = AutoKeys()
     snapshots: SnapshotKeys = SnapshotKeys()
     audit: Audit = Audit()
     memory: MemoryKeys = MemoryKeys()
@@ -135,6 +141,7 @@ _TABLES: dict[str, type[Struct]] = {
     "network": NetworkKeys,
     "search": SearchKeys,
     "redaction": Redaction,
+    "auto": AutoKeys,
     "snapshots": SnapshotKeys,
     "audit": Audit,
     "memory": MemoryKeys,
@@ -204,6 +211,8 @@ def _layer(keys: FileKeys, problems: tuple[Problem, ...], path: str) -> Layer:
         network=network_policy(keys.network, path),
         search=search_keys(keys.search, path),
         redaction=keys.redaction,
+        auto=auto_of(keys.auto),
+        fallback_providers=keys.fallback_providers or None,
         snapshots=snapshot_limits(keys.snapshots),
         audit=keys.audit,
         vision=vision_of(keys.vision_model),
@@ -229,10 +238,19 @@ def _provider(keys: ProviderKeys) -> ProviderLayer:
         api_key_env=keys.api_key_env,
         base_url=keys.base_url,
         model=keys.model,
+        dialect=keys.dialect or _KINDS.get(keys.kind or ""),
         http_headers=keys.http_headers,
         context_window=keys.context_window,
         max_output=keys.max_output,
     )
+
+
+_KINDS: dict[str, Dialect] = {
+    "openai-compatible": "chat",
+    "chat": "chat",
+    "anthropic": "anthropic",
+    "responses": "responses",
+}
 
 
 def _retry(keys: RetryKeys) -> Retry:

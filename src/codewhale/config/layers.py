@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from codewhale.config.audit import Audit
+from codewhale.config.auto import Auto
 from codewhale.config.redaction import Redaction
 from codewhale.config.settings import ApprovalPolicy, Problem, Retry, Search, Secret, Vision
 from codewhale.domain.confinement import Policy, Surface
@@ -18,6 +19,7 @@ from codewhale.domain.language_servers import LspSettings
 from codewhale.domain.messages import Effort
 from codewhale.domain.network import NetworkPolicy
 from codewhale.domain.snapshots import SnapshotLimits
+from codewhale.llm.profiles import Dialect
 
 
 class ProviderLayer(Struct, frozen=True, kw_only=True):
@@ -27,6 +29,7 @@ class ProviderLayer(Struct, frozen=True, kw_only=True):
     api_key_env: str | None = None
     base_url: str | None = None
     model: str | None = None
+    dialect: Dialect | None = None
     http_headers: dict[str, str] = field(default_factory=dict[str, str])
     context_window: int | None = None
     max_output: int | None = None
@@ -56,6 +59,8 @@ class Layer(Struct, frozen=True, kw_only=True):
     idle_limit: float | None = None
     cancel_grace: float | None = None
     redaction: Redaction | None = None
+    auto: Auto | None = None
+    fallback_providers: tuple[str, ...] | None = None
     snapshots: SnapshotLimits | None = None
     vision: Vision | None = None
     audit: Audit | None = None

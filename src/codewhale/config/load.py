@@ -9,6 +9,7 @@ import os
 from msgspec.structs import replace
 
 from codewhale.config.audit import Audit
+from codewhale.config.auto import Auto
 from codewhale.config.credentials import Credentials, credentials_of
 from codewhale.config.environment import given
 from codewhale.config.layers import Layer, stacked
@@ -69,6 +70,8 @@ def load(
         network=all_of.network or OPEN,
         search=search_of(file.search, env),
         redaction=all_of.redaction or Redaction(),
+        auto=all_of.auto or Auto(),
+        fallback_providers=all_of.fallback_providers or (),
         snapshots=all_of.snapshots or SnapshotLimits(),
         audit=_audit(path, all_of.audit),
         vision=all_of.vision,

@@ -66,6 +66,7 @@ def model_route(settings: Settings, provider: str | None = None, model: str | No
         route.provider,
         RouteWish(
             model=model or route.model or None,
+            dialect=route.dialect,
             base_url=route.base_url or None,
             api_key=key.reveal() if key else None,
             key_source=route.api_key_source,
@@ -140,6 +141,7 @@ class _Sources:
             api_key_env=names,
             needs_key=not profile.keyless,
             http_headers={**keys.http_headers, **self._said_headers(provider)},
+            dialect=keys.dialect,
             context_window=keys.context_window,
             max_output=keys.max_output,
         )

@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from codewhale.config.audit import Audit
+from codewhale.config.auto import Auto
 from codewhale.config.redaction import Redaction
 from codewhale.domain.confinement import Policy, Surface
 from codewhale.domain.hooks import HookSettings
@@ -17,6 +18,7 @@ from codewhale.domain.messages import Effort
 from codewhale.domain.network import OPEN, NetworkPolicy
 from codewhale.domain.snapshots import SnapshotLimits
 from codewhale.domain.tasks import TaskLimits
+from codewhale.llm.profiles import Dialect
 
 KeySource = Literal["env", "config", "keyring", "missing"]
 """`keyring` is a key that `codewhale auth set` keeps, in the file or in the system's keyring."""
@@ -86,6 +88,7 @@ class Route(Struct, frozen=True, kw_only=True):
     api_key_env: tuple[str, ...] = ()
     needs_key: bool = True
     http_headers: dict[str, str] = field(default_factory=dict[str, str])
+    dialect: Dialect | None = None
     context_window: int | None = None
     max_output: int | None = None
 
@@ -170,6 +173,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     network: NetworkPolicy = OPEN
     search: Search = Search()
     redaction: Redaction = Redaction()
+    auto: Auto = Auto()
+    fallback_providers: tuple[str, ...] = ()
     snapshots: SnapshotLimits = SnapshotLimits()
     vision: Vision | None = None
     audit: Audit = Audit()
