@@ -29,6 +29,9 @@ class Key(Struct, frozen=True):
 KEYS: dict[str, Key] = {
     "provider": Key("route.provider", "who serves the model"),
     "model": Key("route.model", "the model that is used", "the provider's own default"),
+    "fallback_providers": Key(
+        "fallback_providers", "providers that answer, in order, when the one in use cannot", "none"
+    ),
     "default_text_model": Key("route.model", "the name that earlier files use for `model`"),
     "api_key": Key("routes.deepseek.api_key", "the key of deepseek; `codewhale auth set` is the better place"),
     "base_url": Key("routes.deepseek.base_url", "the address of deepseek's server"),
@@ -56,6 +59,8 @@ KEYS: dict[str, Key] = {
     "providers.<id>.api_key_env": Key("routes.<id>.api_key_env", "the variable that holds its key"),
     "providers.<id>.base_url": Key("routes.<id>.base_url", "its address"),
     "providers.<id>.model": Key("routes.<id>.model", "the model to use there"),
+    "providers.<id>.dialect": Key("routes.<id>.dialect", "how it is spoken to", "as its profile says, else chat"),
+    "providers.<id>.kind": Key("routes.<id>.dialect", "the name that other files use for `dialect`"),
     "providers.<id>.http_headers": Key("routes.<id>.http_headers", "more headers of requests to it"),
     "providers.<id>.context_window": Key("routes.<id>.context_window", "tokens that fit in its window"),
     "providers.<id>.max_output": Key("routes.<id>.max_output", "tokens that one answer may have"),
@@ -100,6 +105,13 @@ KEYS: dict[str, Key] = {
     "redaction.off": Key("redaction.off", "kinds of secrets that are not looked for"),
     "redaction.extra": Key("redaction.extra", "exact texts that are taken out too"),
     "redaction.patterns": Key("redaction.patterns", "patterns of your own that are taken out"),
+    "auto.cost_saving": Key("auto.cost_saving", '`model = "auto"` chooses the strong model less often'),
+    "auto.strong": Key("auto.strong", "the model for hard work", "the provider's"),
+    "auto.fast": Key("auto.fast", "the model for all else", "the provider's"),
+    "auto.router.enabled": Key("auto.router.enabled", "ask a model where a message tells too little"),
+    "auto.router.model": Key("auto.router.model", "the model that is asked", "the fast one"),
+    "auto.router.thinking": Key("auto.router.thinking", "how much it thinks first"),
+    "auto.router.timeout_secs": Key("auto.router.timeout_secs", "seconds it may take"),
     "snapshots.enabled": Key("snapshots.enabled", "keep what undo needs"),
     "snapshots.max_age_days": Key("snapshots.max_age_days", "days that a saved state stays"),
     "snapshots.max_workspace_gb": Key("snapshots.max_workspace_gb", "a larger folder is not saved"),
