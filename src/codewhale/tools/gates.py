@@ -105,14 +105,13 @@ def status_of(run: GateRun) -> Literal["passed", "failed", "timeout"]:
 
 def summary_of(run: GateRun, classification: Classification) -> str:
     """One line about it: how it ended and what was probably the matter."""
-    took = f"after {run.duration_ms / 1000:.1f} s"
     if classification == "passed":
-        return f"passed {took}"
+        return "exit code 0"
     if classification == "timeout":
-        return f"stopped {took}: its time was over"
+        return "stopped, with everything it had started: its time was over"
     how = f"exit code {run.exit_code}" if run.exit_code is not None else "ended by a signal"
     telling = _telling(run.output)
-    return f"{how} {took}, {classification}" + (f": {telling}" if telling else "")
+    return f"{how}, {classification}" + (f": {telling}" if telling else "")
 
 
 def record_of(run: GateRun, log_path: str | None) -> dict[str, object]:

@@ -73,7 +73,7 @@ def test_the_record_is_that_of_the_contract() -> None:
         status="failed",
         classification="test_failure",
         duration_ms=1500,
-        summary="exit code 1 after 1.5 s, test_failure: --- FAIL: TestA (0.00s)",
+        summary="exit code 1, test_failure: --- FAIL: TestA (0.00s)",
         log_path="artifacts/log",
     )
 
