@@ -125,7 +125,8 @@ def said(item: Item) -> UserMessage:
 
 def step_messages(items: Iterable[Item], stubs: Mapping[str, str] = _NONE) -> list[Message]:
     """The assistant message of one step and the results of its calls, or what stands for those; nothing for a step that only
-    reasoned."""
+    reasoned. Of a model call that was made more than once only the last attempt that gave something counts."""
+    items = _of_last_attempt(list(items))
     text: list[str] = []
     reasoning: list[str] = []
     reasoned: list[Reasoned] = []
@@ -150,6 +151,11 @@ def step_messages(items: Iterable[Item], stubs: Mapping[str, str] = _NONE) -> li
         reasoned=tuple(reasoned),
     )
     return [answer, *(_result(item, stubs) for item in calls)]
+
+
+def _of_last_attempt(items: list[Item]) -> list[Item]:
+    last = max((item.attempt or 1 for item in items if item.kind != "agent_reasoning"), default=1)
+    return [item for item in items if (item.attempt or 1) == last]
 
 
 def _result(item: Item, stubs: Mapping[str, str]) -> ToolMessage:

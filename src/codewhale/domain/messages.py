@@ -106,12 +106,14 @@ class Finished(Struct, frozen=True):
 
 
 class Waiting(Struct, frozen=True):
-    """Nothing was received and the request will be sent again: attempt `attempt` of `attempts`, in `delay` seconds."""
+    """The request will be sent in `delay` seconds, as attempt `attempt` of `attempts`. `partial`: what came of the answer so
+    far is superseded, the next attempt begins it anew."""
 
     attempt: int
     attempts: int
     delay: float
     reason: str
+    partial: bool = False
 
 
 class Rerouted(Struct, frozen=True):

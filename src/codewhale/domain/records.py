@@ -149,7 +149,8 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `step` is the model call that the item belongs to, from 1; a user message carries the step after which the model
     sees it (0 for the turn's input). `metadata` is for people and programs, never for the model. `carried` belongs to a
     block of reasoning and goes back to the provider that gave it. `compaction` says what a compaction did; one without it
-    has replaced all before it by its detail.
+    has replaced all before it by its detail. `attempt` is there from the second attempt at a model call on: of a step, only
+    what came of the last attempt belongs to the conversation.
     """
 
     schema_version: int
@@ -167,6 +168,7 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
     call: ToolCall | None = None
     carried: Carried | None = None
     compaction: Compaction | None = None
+    attempt: int | None = None
 
     @property
     def summarizes(self) -> bool:

@@ -54,6 +54,7 @@ class TurnRecorder:
         self._usage: Usage | None = None
         self._began = ports.clock.monotonic()
         self.step = 0
+        self._attempt: int | None = None
         self.rerouted: str | None = None
 
     @property
@@ -160,6 +161,7 @@ class TurnRecorder:
             started_at=self.ports.clock.now(),
             step=self.step,
             call=call,
+            attempt=self._attempt,
         )
         self._item_ids.append(item.id)
         if call is not None:
@@ -207,7 +209,12 @@ class TurnRecorder:
     def begin_step(self, step: int) -> None:
         """Items from here on belong to model call `step`."""
         self.step = step
+        self._attempt = None
         self._calls.clear()
+
+    def begin_again(self) -> None:
+        """Items from here on belong to a further attempt at the present step."""
+        self._attempt = (self._attempt or 1) + 1
 
     def calls_of_step(self) -> frozenset[str]:
         """Ids of the calls of the present step that have an item."""

@@ -54,7 +54,8 @@ class StepResult(Struct, frozen=True, kw_only=True):
     finish: FinishReason
 
 
-Heard = TextDelta | ReasoningDelta | ReasoningSealed | CallReady
+Heard = TextDelta | ReasoningDelta | ReasoningSealed | CallReady | Waiting
+"""What a listener is given. `Waiting` only when the answer begins anew: what was heard of it is void."""
 
 
 async def run_step(recorder: TurnRecorder, caller: Caller, request: ModelRequest) -> StepResult:
@@ -72,6 +73,8 @@ async def run_step(recorder: TurnRecorder, caller: Caller, request: ModelRequest
                 speaker.seal(event.carried)
             case CallReady():
                 calls.append(event.call)
+            case Waiting():
+                speaker.again()
 
     finish = await listen(recorder, caller, request, hear, speaker.stop)
     return StepResult(items=tuple(speaker.items), calls=tuple(calls), finish=finish)
@@ -105,6 +108,8 @@ async def listen(
                     _tell(recorder, event)
                 case _:
                     hear(event)
+            if isinstance(event, Waiting) and event.partial:
+                hear(event)
         end()
     finally:
         if usage is not None:
@@ -147,6 +152,14 @@ class _Speaker:
         self._open.item = replace(self._open.item, carried=kept)
         self.stop()
 
+    def again(self) -> None:
+        """What was said stays in the log as it is, cut off, and is no part of the answer."""
+        if self._open is not None:
+            self._open.interrupt()
+            self._open = None
+        self.items.clear()
+        self._recorder.begin_again()
+
     def stop(self) -> None:
         if self._open is not None:
             self.items.append(self._open.complete())
@@ -165,7 +178,9 @@ def _tell(recorder: TurnRecorder, event: Rerouted) -> None:
 
 
 def _waiting(event: Waiting) -> str:
+    what = "trying again" if event.attempt > 1 else "sending this one"
+    begun = " The answer begins anew: what came of it is not part of the conversation." if event.partial else ""
     return (
-        f"{event.reason.rstrip(chr(46))}; trying again in {event.delay:.1f} s (attempt {event.attempt} of {event.attempts}). "
-        "Interrupt the turn to stop waiting."
+        f"{event.reason.rstrip(chr(46))}; {what} in {event.delay:.1f} s (attempt {event.attempt} of {event.attempts})."
+        f"{begun} Interrupt the turn to stop waiting."
     )

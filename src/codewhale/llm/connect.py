@@ -5,17 +5,25 @@ from msgspec import structs
 from codewhale.domain.errors import ConfigError
 from codewhale.domain.ports import Clock
 from codewhale.llm.dialects.posting import Codec, PostingAdapter
-from codewhale.llm.guard import GuardedProvider, Limits, Pace
+from codewhale.llm.guard import GuardedProvider, Limits
+from codewhale.llm.pace import Lane, Pace
 from codewhale.llm.route import Route, request_headers
 from codewhale.llm.transport.direct import DirectTransport
 from codewhale.llm.transport.port import Transport
 
 
 def open_provider(
-    route: Route, limits: Limits, clock: Clock, *, transport: Transport | None = None, pace: Pace | None = None
+    route: Route,
+    limits: Limits,
+    clock: Clock,
+    *,
+    transport: Transport | None = None,
+    pace: Pace | None = None,
+    lane: Lane | None = None,
 ) -> GuardedProvider:
     """A provider for the route, to be closed by the caller. An open timeout that the limits leave open is the route's
-    (longer for servers that load their model first). `ConfigError` for a key that cannot be sent."""
+    (longer for servers that load their model first). `lane` is shared by all that call one endpoint. `ConfigError` for a
+    key that cannot be sent."""
     if limits.open_timeout is None:
         limits = structs.replace(limits, open_timeout=route.open_timeout)
     adapter = PostingAdapter(
@@ -25,7 +33,7 @@ def open_provider(
         codec=codec_of(route),
         transport=transport or open_transport(route.proxy, route.ca_file),
     )
-    return GuardedProvider(adapter, limits, clock, pace)
+    return GuardedProvider(adapter, limits, clock, pace, lane)
 
 
 def codec_of(route: Route) -> Codec:

@@ -8,7 +8,8 @@ import msgspec
 
 from codewhale.domain.ports import Clock
 from codewhale.llm.connect import open_provider
-from codewhale.llm.guard import GuardedProvider, Limits, Pace
+from codewhale.llm.guard import GuardedProvider, Limits
+from codewhale.llm.pace import Pace
 from codewhale.llm.route import RouteWish, make_route
 from codewhale.testing.clocks import ManualClock
 from codewhale.testing.provider_kit import Ask, Count, Drop, End, Play, Say, Stall, Think
@@ -19,14 +20,17 @@ KEY = "sk-test-0123456789abcdef"
 
 
 class Waits:
-    """A pace that waits for nothing and remembers what it was asked to wait; `chance` is what jitter draws."""
+    """A pace that waits for nothing, moves its clock, and remembers what it was asked to wait; `chance` is what jitter
+    draws."""
 
     def __init__(self, chance: float = 0.0) -> None:
+        self.clock = ManualClock()
         self.delays: list[float] = []
         self.pace = Pace(sleep=self._sleep, chance=lambda: chance)
 
     async def _sleep(self, seconds: float) -> None:
         self.delays.append(seconds)
+        self.clock.advance(seconds)
 
 
 @asynccontextmanager
@@ -37,8 +41,8 @@ async def chat_provider(
     nothing is retried."""
     async with asyncio.timeout(BOUND), SocketServer(player) as server:
         route = make_route("local", RouteWish(base_url=server.url, model="m", api_key=KEY))
-        pace = (waits or Waits()).pace
-        provider = open_provider(route, limits or Limits(retries=0), clock or ManualClock(), pace=pace)
+        waits = waits or Waits()
+        provider = open_provider(route, limits or Limits(retries=0), clock or waits.clock, pace=waits.pace)
         yield provider, server
         await provider.close()
 

@@ -12,7 +12,6 @@ from codewhale.llm.guard import GuardedProvider, Limits
 from codewhale.llm.profiles import Dialect
 from codewhale.llm.route import RouteWish, make_route
 from codewhale.testing.chat_player import KEY, Waits
-from codewhale.testing.clocks import ManualClock
 from codewhale.testing.provider_kit import Answering, Ask, Count, Drop, End, Play, Say, Stall, Think
 from codewhale.testing.socket_server import BOUND, Player, Received, SocketServer, Wire
 
@@ -32,9 +31,9 @@ async def dialect_provider(
     `limits` nothing is retried."""
     async with asyncio.timeout(BOUND), SocketServer(player) as server:
         wish = RouteWish(base_url=server.url, model="m", api_key=KEY, dialect=dialect)
-        pace = (waits or Waits()).pace
+        waits = waits or Waits()
         provider = open_provider(
-            make_route("local", wish), limits or Limits(retries=0), clock or ManualClock(), pace=pace
+            make_route("local", wish), limits or Limits(retries=0), clock or waits.clock, pace=waits.pace
         )
         yield provider, server
         await provider.close()

@@ -92,8 +92,11 @@ def check_stream(events: Sequence[ModelEvent]) -> None:
     assert len(set(ids)) == len(ids), "call ids are unique"
     assert all(ids), "no call id is empty"
     assert all(e.text for e in events if isinstance(e, (TextDelta, ReasoningDelta))), "no delta is empty"
-    begun = [not isinstance(e, Waiting) for e in events]
-    assert begun == sorted(begun), "waiting only before the answer"
+    again = max((n for n, e in enumerate(events) if isinstance(e, Waiting) and e.partial), default=0)
+    begun = [not isinstance(e, Waiting) for e in events[again:]]
+    assert begun == sorted(begun), "waiting only before the answer, or before it begins anew"
+    calls = next((n for n, e in enumerate(events) if isinstance(e, CallReady)), len(events))
+    assert not any(isinstance(e, Waiting) for e in events[calls:]), "nothing is asked again once there is a call to run"
 
 
 async def collect(provider: Provider, request: ModelRequest = HELLO) -> list[ModelEvent]:

@@ -9,7 +9,6 @@ from codewhale.llm.route import RouteWish, make_route
 from codewhale.llm.scripted.script import parse_script
 from codewhale.llm.scripted.server import ScriptedModel
 from codewhale.testing.chat_player import KEY, Waits
-from codewhale.testing.clocks import ManualClock
 
 
 @asynccontextmanager
@@ -19,7 +18,7 @@ async def scripted_serving(
     """The server of a TOML script and a provider to it, closed in the end. Without `limits` nothing is retried."""
     async with ScriptedModel(parse_script(script)) as server:
         route = make_route("local", RouteWish(base_url=server.url, model="m", api_key=KEY))
-        pace = (waits or Waits()).pace
-        provider = open_provider(route, limits or Limits(retries=0), ManualClock(), pace=pace)
+        waits = waits or Waits()
+        provider = open_provider(route, limits or Limits(retries=0), waits.clock, pace=waits.pace)
         yield server, provider
         await provider.close()

@@ -9,7 +9,8 @@ from codewhale.domain.errors import ProviderError
 from codewhale.domain.messages import CallReady, Finished, ModelEvent, TextDelta, Waiting
 from codewhale.domain.ports import SystemClock
 from codewhale.domain.records import ToolCall
-from codewhale.llm.guard import Limits, pause
+from codewhale.llm.guard import Limits
+from codewhale.llm.pace import pause
 from codewhale.llm.provider import Provider
 from codewhale.testing.chat_player import DONE, KEY, Waits, call_delta, chat_answering, chat_provider, delta, frame
 from codewhale.testing.provider_kit import HELLO, PROVIDER_CHECKS, ProviderCheck, collect, merged
@@ -140,17 +141,24 @@ async def test_an_echoed_key_is_not_shown() -> None:
     assert error.message == "local answered HTTP 401: wrong key: *** [31m"
 
 
-async def test_a_reset_keeps_the_text_and_is_not_retried() -> None:
+async def test_a_reset_keeps_the_text_and_the_answer_begins_anew() -> None:
     async def player(request: Received, wire: Wire) -> None:
+        if len(server.requests) > 1:
+            await wire.stream(*ANSWER)
+            return
         await wire.begin_chunks()
-        await wire.chunk(ANSWER[0])
+        await wire.chunk(frame(delta(content="half")))
         await got.wait()
         wire.reset()
 
     got = asyncio.Event()
+    events: list[ModelEvent] = []
     async with chat_provider(player, Limits(retries=3)) as (provider, server):
-        error, events = await failing(provider, got)
-    assert (error.category, events, len(server.requests)) == ("network", [TextDelta("hi")], 1)
+        async for event in provider.stream(HELLO):
+            events.append(event)
+            got.set()
+    assert [event for event in events if not isinstance(event, Waiting)] == [TextDelta("half"), *HI]
+    assert [event.partial for event in events if isinstance(event, Waiting)] == [True]
 
 
 async def test_neither_silence_nor_a_reset_changes_a_finished_answer() -> None:

@@ -8,7 +8,8 @@ import pytest
 from codewhale.domain.errors import ProviderCategory, ProviderError
 from codewhale.domain.messages import CallReady, Finished, ModelEvent, ModelRequest, ReasoningDelta, TextDelta, Waiting
 from codewhale.domain.records import ToolCall
-from codewhale.llm.guard import GuardedProvider, Limits, Pace, pause
+from codewhale.llm.guard import GuardedProvider, Limits
+from codewhale.llm.pace import Pace, pause
 from codewhale.testing.chat_player import Waits
 from codewhale.testing.clocks import ManualClock
 from codewhale.testing.provider_kit import HELLO
@@ -58,7 +59,7 @@ async def run(provider: GuardedProvider) -> tuple[list[ModelEvent], ProviderErro
 
 
 def guarded(adapter: PlayedAdapter, waits: Waits, limits: Limits | None = None) -> GuardedProvider:
-    return GuardedProvider(adapter, limits or Limits(), ManualClock(), waits.pace)
+    return GuardedProvider(adapter, limits or Limits(), waits.clock, waits.pace)
 
 
 @pytest.mark.parametrize("category", ["network", "timeout", "rate_limit", "overloaded", "server"])
@@ -101,10 +102,40 @@ async def test_the_budget_of_attempts_ends() -> None:
     assert (len(events), error is not None, adapter.attempts) == (3, True, 4)
 
 
-async def test_nothing_is_tried_again_once_something_was_given() -> None:
-    adapter = PlayedAdapter(((), (ReasoningDelta("hm"),), ProviderError("cut", category="network")))
+CUT = ProviderError("cut", category="network")
+
+
+async def test_an_answer_that_broke_off_begins_anew_inside_the_same_budget() -> None:
+    adapter = PlayedAdapter(((), (TextDelta("I beg"),), CUT), failed("server"), ANSWER)
     events, error = await run(guarded(adapter, Waits()))
-    assert (events, error and error.message, adapter.attempts) == ([ReasoningDelta("hm")], "cut", 1)
+    assert error is None
+    assert events == [
+        TextDelta("I beg"),
+        Waiting(attempt=2, attempts=4, delay=1.0, reason="cut", partial=True),
+        Waiting(attempt=3, attempts=4, delay=2.0, reason="no"),
+        TextDelta("hi"),
+        Finished("stop"),
+    ]
+
+
+async def test_an_answer_that_always_breaks_off_is_an_error_that_says_how_often_it_was_tried() -> None:
+    adapter = PlayedAdapter(((), (ReasoningDelta("hm"),), CUT))
+    events, error = await run(guarded(adapter, Waits()))
+    assert [event for event in events if not isinstance(event, Waiting)] == [ReasoningDelta("hm")] * 4
+    assert (error and error.message, adapter.attempts) == ("cut. Tried 4 times.", 4)
+
+
+@pytest.mark.parametrize("given", [CallReady(ToolCall(id="a", name="b", arguments="{}")), Finished("stop")])
+async def test_nothing_is_tried_again_once_it_could_be_acted_on(given: ModelEvent) -> None:
+    adapter = PlayedAdapter(((), (given,), CUT))
+    events, error = await run(guarded(adapter, Waits()))
+    assert (events, error and error.message, adapter.attempts) == ([given], "cut", 1)
+
+
+async def test_what_came_before_counts_toward_the_size_of_an_answer_that_begins_anew() -> None:
+    adapter = PlayedAdapter(((), (TextDelta("x" * 60),), CUT))
+    events, error = await run(guarded(adapter, Waits(), Limits(max_chars=100)))
+    assert (len(events), error and error.category) == (2, "protocol")
 
 
 @pytest.mark.parametrize(("asked", "waited"), [(0.0, 0.0), (2.0, 2.0), (59.0, 59.0), (86400.0, 60.0)])

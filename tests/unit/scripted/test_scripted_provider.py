@@ -18,6 +18,7 @@ from codewhale.domain.messages import (
     ToolSpec,
     UsageReported,
     UserMessage,
+    Waiting,
 )
 from codewhale.domain.records import ToolCall, Usage
 from codewhale.llm.guard import Limits
@@ -57,7 +58,7 @@ async def answers(door: Door, script: str, *requests: ModelRequest) -> list[list
 
 async def outcome(provider: Provider, request: ModelRequest) -> list[ModelEvent] | str:
     try:
-        return merged(await collect(provider, request))
+        return merged([e for e in await collect(provider, request) if not isinstance(e, Waiting)])
     except ProviderError as error:
         return error.category
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from codewhale.domain.errors import ConfigError, ProviderError, ToolError
-from codewhale.domain.messages import ModelRequest, TextDelta, UserMessage
+from codewhale.domain.messages import ModelRequest, TextDelta, UserMessage, Waiting
 from codewhale.domain.model_wish import AskModel
 from codewhale.domain.wishes import Origin
 from codewhale.engine.step import Caller, Heard, listen
@@ -26,6 +26,9 @@ async def ask(wish: AskModel, origin: Origin, runtime: Runtime) -> str:
         if isinstance(event, TextDelta) and size < MOST_CHARS:
             pieces.append(event.text)
             size += len(event.text)
+        elif isinstance(event, Waiting):
+            pieces.clear()
+            size = 0
 
     try:
         thread = await runtime.thread(origin.thread_id)
