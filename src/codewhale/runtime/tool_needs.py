@@ -11,11 +11,12 @@ def tool_count() -> int:
     return len(ENTRIES)
 
 
-def lacking(environ: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """The tools that are missing a program, each with those of which it needs one."""
+def lacking(environ: Mapping[str, str], gh: str | None = None) -> dict[str, tuple[str, ...]]:
+    """The tools that are missing a program, each with those of which it needs one. `gh` is where the person says that it is."""
     path = environ.get("PATH")
+    own = {"gh": gh} if gh is not None else {}
     return {
         name: entry.needs
         for name, entry in ENTRIES.items()
-        if entry.needs and not any(shutil.which(program, path=path) for program in entry.needs)
+        if entry.needs and not any(shutil.which(own.get(program, program), path=path) for program in entry.needs)
     }

@@ -7,7 +7,16 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from codewhale.domain.task_record import Checklist, ChecklistItem, TaskArtifact, TaskRecord, TimelineEntry
+from codewhale.domain.task_record import (
+    Attempt,
+    Checklist,
+    ChecklistItem,
+    Gate,
+    GithubEvent,
+    TaskArtifact,
+    TaskRecord,
+    TimelineEntry,
+)
 from codewhale.domain.tasks import TaskCounts, TaskSummary
 from codewhale.surfaces.cli.task_text import counted, shown, state, table
 
@@ -96,6 +105,48 @@ def test_a_task_with_everything() -> None:
             ),
             completion_pct=33,
         ),
+        origin_thread_id="thr_2",
+        origin_turn_id="turn_9",
+        gates=(
+            Gate(
+                id="gate_1",
+                gate="test",
+                command="make\ntest",
+                cwd="/w",
+                exit_code=1,
+                status="failed",
+                classification="test_failure",
+                duration_ms=1,
+                summary="exit code 1, test_failure",
+                recorded_at="",
+                log_path="artifacts/i-gate.log",
+            ),
+        ),
+        attempts=(
+            Attempt(
+                id="attempt_1",
+                attempt_group_id="fix",
+                attempt_index=1,
+                attempt_count=2,
+                summary="the short\nway",
+                changed_files=("a.py",),
+                verification=(),
+                selected=False,
+                recorded_at="",
+                patch_path="artifacts/i-attempt.patch",
+            ),
+        ),
+        github_events=(
+            GithubEvent(
+                id="github_1",
+                action="comment",
+                target="issue",
+                number=5,
+                summary="Said it.",
+                url="https://github.com/a/b/issues/5",
+                recorded_at="",
+            ),
+        ),
         artifacts=(TaskArtifact(label="log", path="artifacts/log.txt", summary="", created_at=""),),
         timeline=(
             TimelineEntry(
@@ -106,6 +157,7 @@ def test_a_task_with_everything() -> None:
     assert state(record) == "task_1 failed after 1.5 s: it broke"
     assert shown(record).splitlines()[3:] == [
         "  thread   thr_1",
+        "  from     thr_2, turn_9",
         "",
         "> tidy",
         "> up",
@@ -117,6 +169,9 @@ def test_a_task_with_everything() -> None:
         "  [~] two",
         "  [ ] three",
         "",
+        "gate test: failed  exit code 1, test_failure  `make test`  (artifacts/i-gate.log)",
+        "attempt 1/2 of fix: 1 files, the short way  (artifacts/i-attempt.patch)",
+        "github comment: Said it.  https://github.com/a/b/issues/5",
         "artifact log: artifacts/log.txt",
         "10:20:31  message          a b  (artifacts/i.txt)",
     ]

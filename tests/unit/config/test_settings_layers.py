@@ -250,3 +250,10 @@ def test_notes_lie_beside_the_settings_or_where_somebody_says(loaded: Loaded, ho
     assert loaded('notes_path = "my/notes.md"\n').notes_path == str(home / "my/notes.md")
     elsewhere = str(tmp_path / "n.txt")
     assert loaded(env={"DEEPSEEK_NOTES_PATH": elsewhere}).notes_path == elsewhere
+
+
+def test_gh_is_the_one_in_the_path_unless_somebody_says(loaded: Loaded, home: Path, tmp_path: Path) -> None:
+    assert loaded().gh_bin is None
+    assert loaded('gh_bin = "bin/gh"\n').gh_bin == str(home / "bin/gh")
+    elsewhere = str(tmp_path / "gh")
+    assert loaded('gh_bin = "bin/gh"\n', env={"DEEPSEEK_GH_BIN": elsewhere}).gh_bin == elsewhere

@@ -72,7 +72,7 @@ def findings(settings: Settings) -> list[Finding]:
         _program("git", "needed to see what changed"),
         _undo(settings),
         _program("bash", "needed to run shell commands"),
-        _tools(),
+        _tools(settings),
         _language_servers(settings),
         _network(settings),
         _search(settings),
@@ -180,8 +180,10 @@ def _program(name: str, why: str) -> Finding:
     return Finding("ok", name, found) if found else Finding("note", name, f"not found; {why}")
 
 
-def _tools() -> Finding:
-    missing = [f"{name} needs {' or '.join(programs)}" for name, programs in lacking(environment()).items()]
+def _tools(settings: Settings) -> Finding:
+    missing = [
+        f"{name} needs {' or '.join(programs)}" for name, programs in lacking(environment(), settings.gh_bin).items()
+    ]
     there = f"{tool_count() - len(missing)} of {tool_count()}"
     return Finding(
         "note" if missing else "ok", "tools", f"{there} can be called{': ' if missing else ''}{', '.join(missing)}"

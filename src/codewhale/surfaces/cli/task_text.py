@@ -37,20 +37,40 @@ def shown(record: TaskRecord) -> str:
     lines = [state(record), f"  folder   {record.workspace}", f"  model    {record.model}, mode {record.mode}"]
     if record.thread_id is not None:
         lines.append(f"  thread   {record.thread_id}")
+    if record.origin_thread_id is not None:
+        lines.append(f"  from     {record.origin_thread_id}, {record.origin_turn_id}")
     lines += ["", *(f"> {line}" for line in record.prompt.split("\n")), ""]
     if record.result_summary is not None:
         lines += [record.result_summary, ""]
     if record.checklist.items:
         lines += [f"checklist, {record.checklist.completion_pct} %"]
         lines += [f"  [{_MARKS.get(one.status, ' ')}] {one.content}" for one in record.checklist.items] + [""]
-    for gate in record.gates:
-        lines.append(f"gate {gate.gate}: {gate.status}  {gate.summary}")
+    lines += _proved(record)
     for artifact in record.artifacts:
         lines.append(f"artifact {artifact.label}: {artifact.path}  {artifact.summary}".rstrip())
     for entry in record.timeline:
         path = f"  ({entry.detail_path})" if entry.detail_path else ""
         lines.append(f"{entry.timestamp[11:19]}  {entry.kind:<16} {' '.join(entry.summary.split())}{path}")
     return "\n".join(lines) + "\n"
+
+
+def _proved(record: TaskRecord) -> list[str]:
+    """What was checked, tried and done elsewhere."""
+    lines: list[str] = []
+    for gate in record.gates:
+        log = f"  ({gate.log_path})" if gate.log_path else ""
+        lines.append(f"gate {gate.gate}: {gate.status}  {gate.summary}  `{' '.join(gate.command.split())[:80]}`{log}")
+    for one in record.attempts:
+        patch = f"  ({one.patch_path})" if one.patch_path else ""
+        files = f"{len(one.changed_files)} files"
+        about = " ".join(one.summary.split())
+        lines.append(
+            f"attempt {one.attempt_index}/{one.attempt_count} of {one.attempt_group_id}: {files}, {about}{patch}"
+        )
+    lines += [
+        f"github {one.action}: {one.summary}" + (f"  {one.url}" if one.url else "") for one in record.github_events
+    ]
+    return lines
 
 
 _MARKS = {"completed": "x", "in_progress": "~"}
