@@ -133,9 +133,9 @@ class ScriptedProvider:
             return
         if fault.stall == point and fault.seconds is None:
             raise ProviderError(f"Nothing more came ({point}).", category="timeout")
-        if point in (fault.cut, fault.reset):
+        if point in (fault.cut, fault.reset, fault.half_close):
             raise ProviderError(f"The connection was lost ({point}).", category="network")
-        if fault.garbage in ("bad_utf8", "not_json", "huge_line") and fault.at == point:
+        if fault.garbage in ("bad_utf8", "not_json", "huge_line", "nul") and fault.at == point:
             raise ProviderError(f"The answer cannot be understood ({fault.garbage}).", category="protocol", status=200)
         if fault.garbage == "error_frame" and fault.at == point:
             raise ProviderError("The server reported an error in the stream.", category="server", status=200)

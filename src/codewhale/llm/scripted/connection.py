@@ -160,6 +160,11 @@ class Connection(asyncio.Protocol):
             self._write(b"%x\r\n%b" % (len(part) + 64, part) if self._chunked else part)
         self._closing = True
 
+    def half_close(self) -> None:
+        """Say that nothing more comes, and go on listening."""
+        if self._transport is not None:
+            self._transport.write_eof()
+
     def reset(self) -> None:
         """Break the connection: the client sees a reset."""
         transport = self._transport

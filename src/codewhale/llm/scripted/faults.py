@@ -15,16 +15,30 @@ Point = Literal[
 ]
 """Places in an answer, in order. `before_finish` is after all text and calls; `before_done` after the finish reason."""
 
-Garbage = Literal["bad_utf8", "no_colon", "not_json", "comment", "huge_line", "error_frame", "html", "json_error"]
-"""`html` and `json_error` replace the whole answer (status 200); the others are a line put in at `at`."""
+Garbage = Literal[
+    "bad_utf8",
+    "bom",
+    "comment",
+    "comments",
+    "error_frame",
+    "html",
+    "huge_line",
+    "json_error",
+    "no_colon",
+    "not_json",
+    "nul",
+]
+"""`html` and `json_error` replace the whole answer (status 200); the others are put in at `at`: a line, or `size` bytes of
+comments, or one line of `size` bytes."""
 
 WHOLE_GARBAGE = frozenset({"html", "json_error"})
 
 _NO_EFFECT = frozenset({"times", "seconds", "at", "size"})
+_BEGINNING: Point = "after_headers"
 
 
 class Drip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body in pieces of `bytes`, `interval` seconds apart, wherever frames begin or end."""
+    """The body, from the fault's `at` on, in pieces of `bytes`, `interval` seconds apart, wherever frames begin or end."""
 
     bytes: int
     interval: float = 0.0
@@ -37,8 +51,8 @@ class Drip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One way of going wrong, for `times` attempts of the same request (0: every one). Effects can be combined.
 
-    `stall` without `seconds` lasts until the client goes away. `error` is a refusal with the status and body that mean
-    that category; `status`, `body`, `headers` and `retry_after` say it literally.
+    `stall` without `seconds` lasts until the client goes away. `half_close` says no more but goes on listening. `error` is a
+    refusal with the status and body that mean that category; `status`, `body`, `headers` and `retry_after` say it literally.
     """
 
     times: int = 1
@@ -47,8 +61,9 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     seconds: float | None = None
     cut: Point | None = None
     reset: Point | None = None
+    half_close: Point | None = None
     garbage: Garbage | None = None
-    at: Point = "after_headers"
+    at: Point = _BEGINNING
     size: int = 16 * 1024 * 1024
     drip: Drip | None = None
     error: ProviderCategory | None = None
@@ -63,7 +78,9 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     terminate: bool = True
     framing: Literal["lf", "crlf", "cr"] = "lf"
     space: bool = True
+    finish: bool = True
     finish_twice: bool = False
+    after_finish: str | None = None
     keep_alive: bool = True
 
     def __post_init__(self) -> None:
@@ -84,7 +101,9 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     def points(self) -> set[Point]:
         """The places where something happens."""
         inserted = self.at if self.garbage is not None and self.garbage not in WHOLE_GARBAGE else None
-        return {point for point in (self.stall, self.cut, self.reset, inserted) if point is not None}
+        dripping = self.at if self.drip is not None and self.at != _BEGINNING else None
+        found = (self.stall, self.cut, self.reset, self.half_close, inserted, dripping)
+        return {point for point in found if point is not None}
 
     @property
     def refuses(self) -> bool:

@@ -27,6 +27,19 @@ class Gates:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._gates = {name: Gate() for name in sorted(names)}
+        self._stalls = 0
+        self._stalled = asyncio.Event()
+
+    def stall(self) -> None:
+        """An answer has come to a stop."""
+        self._stalls += 1
+        self._stalled.set()
+
+    async def stalled(self, count: int) -> None:
+        """Wait until `count` answers have come to a stop since the last reset."""
+        while self._stalls < count:
+            self._stalled.clear()
+            await self._stalled.wait()
 
     async def passed(self, name: str) -> None:
         """Wait until the gate is open, and let those know who wait for somebody to come."""
@@ -44,6 +57,7 @@ class Gates:
 
     def reset(self) -> None:
         """Close all gates again; what waits at one goes on."""
+        self._stalls = 0
         for name, gate in self._gates.items():
             gate.opened.set()
             self._gates[name] = Gate()

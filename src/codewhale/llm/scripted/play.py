@@ -33,6 +33,7 @@ class Player:
         self._started = False
         active = set[Point]() if fault is None else fault.points
         self._points = active | {hold.at for hold in self._holds}
+        self._drip = None if fault is None or fault.drip is None or fault.at in active else fault.drip
 
     async def begin(self) -> None:
         """All that happens before the headers. Raises `Broken`."""
@@ -53,7 +54,7 @@ class Player:
         self._out.end()
 
     async def _say(self, frame: Frame) -> None:
-        if self._pace or (self._fault is not None and self._fault.drip is not None):
+        if self._pace or self._drip is not None:
             for _ in range(frame.count):
                 await self._slowly(frame.text)
             return
@@ -68,7 +69,7 @@ class Player:
                 await self._flush()
 
     async def _slowly(self, text: bytes) -> None:
-        drip = None if self._fault is None else self._fault.drip
+        drip = self._drip
         if drip is None:
             await self._out.body(text)
         else:
@@ -90,8 +91,15 @@ class Player:
                 await self._gates.passed(hold.name)
         if self._fault is None:
             return
+        if self._fault.drip is not None and self._fault.at == point:
+            self._drip = self._fault.drip
         if self._fault.stall == point:
+            self._gates.stall()
             await _stall(self._fault.seconds)
+        if self._fault.half_close == point:
+            self._out.half_close()
+            self._gates.stall()
+            await _stall(None)
         if self._fault.reset == point:
             self._out.reset()
             raise Broken

@@ -69,6 +69,10 @@ class ScriptedModel:
         """Wait until an answer stands at the hold `name`."""
         await self._gates.reached(name)
 
+    async def stalled(self, count: int = 1) -> None:
+        """Wait until `count` answers have come to a stop at a `stall` since the last reset."""
+        await self._gates.stalled(count)
+
     def release(self, name: str) -> None:
         """Let the answers at the hold `name` go on; it stays open until a reset."""
         self._gates.release(name)

@@ -43,7 +43,11 @@ def stream(plan: Plan, asked: Asked, ident: str, created: int, fault: Fault | No
             parts.append(Frame(style.frame(open_frame.choice(delta, "null")), count))
     usage = usage_body(plan.usage)
     last = open_frame.choice(b"{}", _json(plan.finish).decode(), usage if plan.reply.usage_with_finish else None)
-    parts.append(Frame(style.frame(last), 2 if style.fault.finish_twice else 1))
+    if style.fault.finish:
+        parts.append(Frame(style.frame(last), 2 if style.fault.finish_twice else 1))
+    if style.fault.after_finish is not None:
+        delta, _ = _delta(Spoken(style.fault.after_finish, reasoning=False))
+        parts.append(Frame(style.frame(open_frame.choice(delta, "null"))))
     if usage is not None and asked.include_usage and not plan.reply.usage_with_finish:
         parts.append(Frame(style.frame(open_frame.usage_only(usage))))
     parts.append("before_done")
@@ -141,8 +145,14 @@ class Style:
             yield Frame(b"x" * _BLOCK, blocks)
             yield Frame(b"x" * rest + self._end)
             return
+        if self.fault.garbage == "comments":
+            line = b": " + b"-" * 60 + self._line
+            yield Frame(line, max(1, self.fault.size // len(line)))
+            return
         lines = {
             "bad_utf8": b"data: " + self._bad_text,
+            "bom": b"\xef\xbb\xbf",
+            "nul": b"data: \0",
             "no_colon": b"this line has no colon",
             "not_json": b'data: {"choices":[{"index":0,"delta":{"content":',
             "comment": b": keep-alive",

@@ -33,8 +33,11 @@ def stream(plan: Plan, asked: Asked, ident: str, created: int, fault: Fault | No
             blocks.take(piece)
     delta = {"stop_reason": _STOP.get(plan.finish, plan.finish), "stop_sequence": None}
     counts = {} if plan.usage is None else {"usage": {"output_tokens": plan.usage.output_tokens}}
-    for _ in range(2 if style.fault.finish_twice else 1):
+    for _ in range((2 if style.fault.finish_twice else 1) if style.fault.finish else 0):
         blocks.say("message_delta", delta=delta, **counts)
+    if style.fault.after_finish is not None:
+        blocks.take(Spoken(style.fault.after_finish, reasoning=False))
+        blocks.close_all()
     blocks.parts.append("before_done")
     blocks.parts += style.garbage_at("before_done")
     if style.fault.done:

@@ -31,8 +31,11 @@ def stream(plan: Plan, asked: Asked, ident: str, created: int, fault: Fault | No
             items.take(piece)
     status = "incomplete" if plan.finish in _CUT else "completed"
     response = {**_response(asked, ident, created, status, items.done), **_end(plan)}
-    for _ in range(2 if style.fault.finish_twice else 1):
+    for _ in range((2 if style.fault.finish_twice else 1) if style.fault.finish else 0):
         items.say(f"response.{status}", response=response)
+    if style.fault.after_finish is not None:
+        items.take(Spoken(style.fault.after_finish, reasoning=False))
+        items.close_all()
     items.parts.append("before_done")
     items.parts += style.garbage_at("before_done")
     return items.parts if style.fault.terminate else unterminated(items.parts)
