@@ -39,6 +39,7 @@ EVENTS = [
     "context.pinned",
     "context.told",
     "snapshot.taken",
+    "budget.reserved",
     "process.started",
     "process.ended",
     "process.told",

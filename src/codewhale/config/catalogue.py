@@ -87,7 +87,7 @@ KEYS: dict[str, Key] = {
     "lsp.custom.<id>.language_id": Key("lsp.custom.<id>.language_id", "the language that it is told"),
     "lsp.custom.<id>.extensions": Key("lsp.custom.<id>.extensions", "the ends of the names of its files"),
     "hooks.enabled": Key("hooks.enabled", "run programs at points of a turn"),
-    "hooks.default_timeout_secs": Key("hooks.hooks", "seconds that a hook may take when it does not say", "30"),
+    "hooks.default_timeout_secs": Key("", "seconds that a hook may take when it does not say", "30"),
     "hooks.working_dir": Key("hooks.working_dir", "the folder that hooks run in", "the workspace"),
     "hooks.hooks": Key("hooks.hooks", "the hooks: see the page on hooks"),
     "hooks.sinks": Key("hooks.sinks", "where events are delivered to"),

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct, field
 
 from codewhale.config.audit import Audit
 from codewhale.config.auto import AutoKeys, auto_of
+from codewhale.config.budgets import BudgetKeys, budget_plan
 from codewhale.config.hooks import HooksKeys, hook_settings
 from codewhale.config.layers import Layer, ProviderLayer
 from codewhale.config.lsp import LspKeys, lsp_settings
@@ -126,6 +127,7 @@ class FileKeys(Struct, frozen=True, kw_only=True):
     audit: Audit = Audit()
     memory: MemoryKeys = MemoryKeys()
     vision_model: VisionKeys | None = None
+    budgets: BudgetKeys = BudgetKeys()
 
 
 Table = dict[str, object]
@@ -146,6 +148,7 @@ _TABLES: dict[str, type[Struct]] = {
     "audit": Audit,
     "memory": MemoryKeys,
     "vision_model": VisionKeys,
+    "budgets": BudgetKeys,
 }
 
 
@@ -216,6 +219,7 @@ def _layer(keys: FileKeys, problems: tuple[Problem, ...], path: str) -> Layer:
         snapshots=snapshot_limits(keys.snapshots),
         audit=keys.audit,
         vision=vision_of(keys.vision_model),
+        budgets=budget_plan(keys.budgets),
         allow_insecure_http=keys.allow_insecure_http,
         proxy=keys.proxy,
         ca_file=keys.ca_file,

@@ -13,6 +13,7 @@ from codewhale.config.audit import Audit
 from codewhale.config.auto import Auto
 from codewhale.config.redaction import Redaction
 from codewhale.config.settings import ApprovalPolicy, Problem, Retry, Search, Secret, Vision
+from codewhale.domain.budgets import BudgetPlan
 from codewhale.domain.confinement import Policy, Surface
 from codewhale.domain.hooks import HookSettings
 from codewhale.domain.language_servers import LspSettings
@@ -63,6 +64,7 @@ class Layer(Struct, frozen=True, kw_only=True):
     fallback_providers: tuple[str, ...] | None = None
     snapshots: SnapshotLimits | None = None
     vision: Vision | None = None
+    budgets: BudgetPlan | None = None
     audit: Audit | None = None
     tool_audit_log: str | None = None
     allow_insecure_http: bool | None = None

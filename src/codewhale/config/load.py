@@ -18,6 +18,7 @@ from codewhale.config.routes import routes_of
 from codewhale.config.search import search_of
 from codewhale.config.settings import DEFAULT_CORS_ORIGINS, Retry, RuntimeApi, Secret, Settings, Stream
 from codewhale.config.sources import SYSTEM, Overrides, Sources, absolute, allowed_cage, allowed_policy, find, places
+from codewhale.domain.budgets import BudgetPlan
 from codewhale.domain.confinement import Surface
 from codewhale.domain.errors import ConfigError
 from codewhale.domain.hooks import HookSettings
@@ -75,6 +76,7 @@ def load(
         snapshots=all_of.snapshots or SnapshotLimits(),
         audit=_audit(path, all_of.audit),
         vision=all_of.vision,
+        budgets=all_of.budgets or BudgetPlan(),
         tool_audit_log=all_of.tool_audit_log,
         allow_insecure_http=bool(all_of.allow_insecure_http),
         proxy=all_of.proxy,

@@ -81,6 +81,21 @@ def model_route(settings: Settings, provider: str | None = None, model: str | No
     )
 
 
+def auto_models(settings: Settings, provider: str | None) -> tuple[str, str]:
+    """The strong and the fast model that `auto` chooses between. `ConfigError` where neither the settings nor the provider's
+    profile name them."""
+    route = route_for(settings, provider)
+    profile = load_profile(route.provider)
+    own = (profile.strong_model, profile.fast_model) if profile is not None else (None, None)
+    strong, fast = settings.auto.strong or own[0], settings.auto.fast or own[1]
+    if strong and fast:
+        return strong, fast
+    raise ConfigError(
+        f"auto has no models to choose between for {route.provider}",
+        hint='set strong and fast in [auto] of the settings, or name a model instead of "auto"',
+    )
+
+
 def proxy_for(settings: Settings, base_url: str) -> str | None:
     """The proxy that an address is reached through; None for one that is reached directly."""
     if settings.proxy is None or not base_url:

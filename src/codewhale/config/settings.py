@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from codewhale.config.audit import Audit
 from codewhale.config.auto import Auto
 from codewhale.config.redaction import Redaction
+from codewhale.domain.budgets import BudgetPlan
 from codewhale.domain.confinement import Policy, Surface
 from codewhale.domain.hooks import HookSettings
 from codewhale.domain.language_servers import LspSettings
@@ -177,6 +178,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     fallback_providers: tuple[str, ...] = ()
     snapshots: SnapshotLimits = SnapshotLimits()
     vision: Vision | None = None
+    budgets: BudgetPlan = BudgetPlan()
     audit: Audit = Audit()
     tool_audit_log: str | None = None
     allow_insecure_http: bool = False

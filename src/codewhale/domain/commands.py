@@ -2,6 +2,7 @@
 
 from msgspec import UNSET, Struct, UnsetType
 
+from codewhale.domain.budgets import Caps
 from codewhale.domain.records import Thread, Turn
 from codewhale.domain.requests import ClientTool
 
@@ -47,6 +48,7 @@ class TurnInput(Struct, frozen=True, kw_only=True):
     auto_approve: bool | None = None
     max_steps: int | None = None
     dynamic_tools: tuple[ClientTool, ...] | None = None
+    budget: Caps | None = None
 
 
 class StartedTurn(Struct, frozen=True, kw_only=True):

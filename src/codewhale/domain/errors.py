@@ -6,6 +6,7 @@ CodewhaleError
 ├── Conflict                right thing, wrong moment (409)
 ├── NotAvailable            a thing of the contract that this codewhale cannot do yet (501)
 ├── ConfigError             settings that cannot be used
+├── BudgetSpent             a budget does not allow another model call
 ├── StoreError              the log cannot do what was asked
 │   ├── StoreOwned          another process owns the data directory
 │   ├── StoreTooNew         written by a newer codewhale; left untouched
@@ -90,6 +91,12 @@ class NotAvailable(CodewhaleError):
     """Part of the contract, not of this codewhale."""
 
     code = "not_available"
+
+
+class BudgetSpent(CodewhaleError):
+    """A model call that a budget does not allow; the turn that would make it fails."""
+
+    code = "budget_exceeded"
 
 
 class ConfigError(CodewhaleError):

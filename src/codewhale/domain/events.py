@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 import msgspec
 from msgspec import Struct
 
+from codewhale.domain.budgets import BudgetReserved
 from codewhale.domain.context import ContextPinned, ContextTold
 from codewhale.domain.decisions import CallDecided
 from codewhale.domain.internal_events import (
@@ -274,6 +275,23 @@ class CoherenceChanged(Struct, frozen=True, kw_only=True):
     thread: Thread
 
 
+_COHERENCE: dict[CoherenceState, tuple[str, str]] = {
+    "healthy": ("healthy", "There is room in the model's context."),
+    "getting_crowded": ("getting crowded", "The model's context is nearly full."),
+    "refreshing_context": ("refreshing context", "The conversation is being made smaller."),
+    "verifying_recent_work": ("verifying recent work", "Recent work is being looked at again."),
+    "resetting_plan": ("resetting plan", "The plan is being made anew."),
+}
+
+
+def coherence(thread: Thread, reason: str) -> CoherenceChanged:
+    """The event of the state that the thread's record has now."""
+    label, description = _COHERENCE[thread.coherence_state]
+    return CoherenceChanged(
+        state=thread.coherence_state, label=label, description=description, reason=reason, thread=thread
+    )
+
+
 Payload = (
     ThreadStarted
     | ThreadUpdated
@@ -308,6 +326,7 @@ Payload = (
     | ContextPinned
     | ContextTold
     | SnapshotTaken
+    | BudgetReserved
     | RouteChosen
     | ProcessStarted
     | ProcessEnded
@@ -327,6 +346,7 @@ INTERNAL: frozenset[str] = frozenset(
         ContextPinned.WIRE,
         ContextTold.WIRE,
         SnapshotTaken.WIRE,
+        BudgetReserved.WIRE,
         RouteChosen.WIRE,
         ProcessStarted.WIRE,
         ProcessEnded.WIRE,

@@ -14,7 +14,7 @@ from codewhale.domain.usage import Charge
 class StepCompleted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One model call ended (ours; the HTTP stream leaves it out): who served it, what it used, and the receipt of what it
     cost at the price that held when it began (absent when that price is not known). `request` is what it was sent, where
-    that belongs to the conversation."""
+    that belongs to the conversation; `reservation_id` names what a budget held back for it."""
 
     WIRE: ClassVar[str] = "step.completed"
     step: int
@@ -25,6 +25,7 @@ class StepCompleted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     usage: Usage | None = None
     charge: Charge | None = None
     request: RequestShape | None = None
+    reservation_id: str | None = None
 
 
 class TaskUpdated(Struct, frozen=True, kw_only=True):

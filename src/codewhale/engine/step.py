@@ -20,6 +20,7 @@ from codewhale.domain.messages import (
 )
 from codewhale.domain.records import Carried, Item, ItemKind, ToolCall, Usage
 from codewhale.domain.usage import Rate, RateAt, charge
+from codewhale.engine.purse import UNLIMITED, Purse
 from codewhale.engine.recorder import OpenItem, TurnRecorder
 from codewhale.engine.shapes import Shapes
 from codewhale.llm.provider import Provider
@@ -38,12 +39,13 @@ def no_other(provider: str, model: str) -> RateAt:
 
 class Caller(Struct, frozen=True, kw_only=True):
     """The model to be called and its prices; `other` gives those of a route that a call was handed to. `shapes` takes the
-    measure of the requests; None: they are not the conversation's."""
+    measure of the requests; None: they are not the conversation's. `purse` allows each call and counts it."""
 
     provider: Provider
     rate: RateAt
     other: Callable[[str, str], RateAt] = no_other
     shapes: Shapes | None = None
+    purse: Purse = UNLIMITED
 
 
 class StepResult(Struct, frozen=True, kw_only=True):
@@ -87,46 +89,76 @@ async def listen(
     hear: Callable[[Heard], None],
     end: Callable[[], None] = lambda: None,
 ) -> FinishReason:
-    """Give what the model says to `hear`, then call `end`, and record what the call used and cost, however it ended."""
-    usage: Usage | None = None
-    finish: FinishReason | None = None
-    provider, model, rate = caller.provider.name, request.model, caller.rate
-    shape = caller.shapes.of(request) if caller.shapes is not None else None
-    began = recorder.ports.clock.monotonic()
-    moment = recorder.ports.clock.now()
+    """Give what the model says to `hear`, then call `end`, and record what the call used and cost, however it ended. Raises
+    `BudgetSpent` before anything is sent where a budget does not allow the call."""
+    call = _Call(recorder, caller, request)
     try:
-        async for event in caller.provider.stream(request):
+        if call.held.durable is not None:
+            await call.held.durable
+        async for event in caller.provider.stream(call.held.request):
             match event:
-                case UsageReported():
-                    usage = event.usage
-                case Finished():
-                    finish = event.reason
-                case Waiting():
-                    recorder.note(_waiting(event))
-                case Rerouted():
-                    provider, model, rate = event.provider, event.model, caller.other(event.provider, event.model)
-                    _tell(recorder, event)
+                case UsageReported() | Finished() | Waiting() | Rerouted():
+                    call.take(event)
                 case _:
                     hear(event)
             if isinstance(event, Waiting) and event.partial:
                 hear(event)
         end()
     finally:
+        call.record()
+    return call.finish or "unknown"
+
+
+class _Call:
+    """What is known of one model call besides what the model says."""
+
+    def __init__(self, recorder: TurnRecorder, caller: Caller, request: ModelRequest) -> None:
+        clock = recorder.ports.clock
+        self.finish: FinishReason | None = None
+        self._recorder = recorder
+        self._caller = caller
+        self._usage: Usage | None = None
+        self._provider, self._model = caller.provider.name, request.model
+        self._began, self._moment = clock.monotonic(), clock.now()
+        self._rate = caller.rate(self._moment)
+        self._shape = caller.shapes.of(request) if caller.shapes is not None else None
+        self.held = caller.purse.reserve(recorder, request, self._rate)
+
+    def take(self, event: UsageReported | Finished | Waiting | Rerouted) -> None:
+        """The next word about the call. Raises `BudgetSpent` when it goes where it costs too much."""
+        match event:
+            case UsageReported():
+                self._usage = event.usage
+            case Finished():
+                self.finish = event.reason
+            case Waiting():
+                self._recorder.note(_waiting(event))
+            case Rerouted():
+                self._provider, self._model = event.provider, event.model
+                self._rate = self._caller.other(event.provider, event.model)(self._moment)
+                _tell(self._recorder, event)
+                self._caller.purse.reprice(self.held, self._rate)
+
+    def record(self) -> None:
+        """The call is over."""
+        usage = self._usage
         if usage is not None:
-            recorder.add_usage(usage)
-        recorder.append(
+            self._recorder.add_usage(usage)
+        cost = None if usage is None else charge(usage, self._rate)
+        self._caller.purse.settle(self.held, usage, cost)
+        self._recorder.append(
             e.StepCompleted(
-                step=recorder.step,
-                provider=provider,
-                model=model,
-                finish_reason=finish or "cut",
-                duration_ms=int((recorder.ports.clock.monotonic() - began) * 1000),
+                step=self._recorder.step,
+                provider=self._provider,
+                model=self._model,
+                finish_reason=self.finish or "cut",
+                duration_ms=int((self._recorder.ports.clock.monotonic() - self._began) * 1000),
                 usage=usage,
-                charge=None if usage is None else charge(usage, rate(moment)),
-                request=shape,
+                charge=cost,
+                request=self._shape,
+                reservation_id=self.held.reservation_id,
             )
         )
-    return finish or "unknown"
 
 
 class _Speaker:

@@ -12,16 +12,20 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from codewhale.context.conversation import said, step_messages
-from codewhale.domain.errors import CodewhaleError
+from codewhale.context.estimate import Gauge
+from codewhale.domain.errors import BudgetSpent, CodewhaleError
 from codewhale.domain.messages import Effort, Message, ModelRequest, ToolSpec
 from codewhale.domain.records import Item, Status, ToolCall
+from codewhale.engine.asking import Asking
 from codewhale.engine.call import run_calls
+from codewhale.engine.keeping import Keeping
+from codewhale.engine.last_words import last_words, within
 from codewhale.engine.middleware import LoopPolicy, LoopState, Stop
 from codewhale.engine.pins import Header
 from codewhale.engine.planning import CallRoom
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.shapes import Shapes
-from codewhale.engine.step import Caller, StepResult, run_step
+from codewhale.engine.step import Caller, StepResult
 from codewhale.store.port import Ticket
 from codewhale.tools.activation import Activation
 
@@ -34,6 +38,7 @@ class Conversation(Struct, kw_only=True):
     call_ids: set[str]
     header: Header = field(default_factory=Header)
     shapes: Shapes = field(default_factory=Shapes)
+    gauge: Gauge = field(default_factory=Gauge)
     active: Activation
 
 
@@ -55,6 +60,8 @@ class TurnSetup(Struct, frozen=True, kw_only=True):
     policies: tuple[LoopPolicy, ...]
     max_output_tokens: int | None = None
     effort: Effort | None = None
+    seconds: float | None = None
+    keeping: Keeping | None = None
 
     @property
     def tools_now(self) -> tuple[ToolSpec, ...]:
@@ -84,7 +91,8 @@ async def run_turn(
         watches = setup.room.watches
         watches.turn_started(recorder.turn)
         try:
-            await _steps(recorder, setup, conversation, steers)
+            async with within(setup.seconds):
+                await _steps(recorder, setup, conversation, steers)
         except Exception as error:
             await watches.turn_ended(replace(recorder.turn, error=_words(error)), "failed")
             raise
@@ -129,6 +137,7 @@ def _abandon(recorder: TurnRecorder, steers: Steers, status: Status, error: str,
 
 
 async def _steps(recorder: TurnRecorder, setup: TurnSetup, conversation: Conversation, steers: Steers) -> None:
+    asking = Asking(recorder, setup, steers, _request)
     step = 0
     while True:
         step += 1
@@ -136,7 +145,13 @@ async def _steps(recorder: TurnRecorder, setup: TurnSetup, conversation: Convers
         conversation.messages += [said(item) for item in steers.items]
         steers.items.clear()
         recorder.begin_step(step)
-        result = await run_step(recorder, setup.caller, _request(setup, conversation))
+        try:
+            result = await asking.step(conversation)
+        except BudgetSpent:
+            if step > 1:
+                request = lambda: _request(asking.setup, conversation)  # noqa: E731
+                await last_words(recorder, setup.caller, conversation.messages, request)
+            raise
         calls = _unique(result.calls, conversation.call_ids)
         items = await run_calls(recorder, setup.room, calls)
         conversation.messages += step_messages([*result.items, *items])

@@ -14,6 +14,7 @@ from codewhale.llm.guard import GuardedProvider, Limits
 from codewhale.llm.pricing import route_rate
 from codewhale.llm.route import Route
 from codewhale.runtime.auditing import Auditor
+from codewhale.runtime.budgets.door import BudgetDoor
 from codewhale.runtime.confining import granted
 from codewhale.runtime.edit_diagnostics import Diagnostics
 from codewhale.runtime.group import task_group
@@ -67,6 +68,7 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
                     surroundings=surroundings_of(settings),
                     watchers=(undo.watch, diagnostics.watch, hooks.watch),
                     hooks=hooks,
+                    budgets=BudgetDoor(settings.budgets, store),
                     undo=undo,
                     diagnostics=diagnostics,
                     web=web,

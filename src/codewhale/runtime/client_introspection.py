@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from codewhale.domain.budgets import BudgetStanding
+from codewhale.domain.context_report import ContextReport
 from codewhale.domain.introspection import (
     McpServer,
     ProviderList,
@@ -17,6 +19,14 @@ class IntrospectionClient(Protocol):
     """Queries about the runtime and its surroundings, and the two switches among them."""
 
     async def usage(self, query: UsageQuery) -> UsageReport: ...
+
+    async def budgets(self, thread_id: str | None) -> list[BudgetStanding]:
+        """The budgets of today, or all those above a thread. `NotFound` when there is no such thread."""
+        ...
+
+    async def context(self, thread_id: str) -> ContextReport:
+        """What fills the thread's window, and what came of its requests; `NotFound`."""
+        ...
 
     async def workspace_status(self) -> WorkspaceStatus:
         """The default workspace under git; never an error."""

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from codewhale.config.mcp import mcp_servers
 from codewhale.config.providers import default_model, provider_entries, provider_models
 from codewhale.config.settings import Settings
-from codewhale.domain.errors import InvalidInput
+from codewhale.domain.budgets import BudgetStanding
+from codewhale.domain.context_report import ContextReport
+from codewhale.domain.errors import ConfigError, InvalidInput, NotFound
 from codewhale.domain.introspection import (
     McpServer,
     ProviderList,
@@ -18,6 +20,8 @@ from codewhale.domain.introspection import (
     SkillState,
     WorkspaceStatus,
 )
+from codewhale.domain.ports import SystemClock
+from codewhale.domain.records import Thread
 from codewhale.domain.text import whole
 from codewhale.domain.usage import UsageQuery, UsageReport
 from codewhale.runtime.outside import Outside
@@ -40,6 +44,21 @@ class Introspection:
 
     async def usage(self, query: UsageQuery) -> UsageReport:
         return await asyncio.to_thread(self._store.usage, query)
+
+    async def budgets(self, thread_id: str | None) -> list[BudgetStanding]:
+        thread = self._store.thread(thread_id) if thread_id is not None else None
+        if thread_id is not None and thread is None:
+            raise NotFound(f"Thread not found: {thread_id}")
+        door = self._outside.budgets
+        return [] if door is None else door.standing(thread, SystemClock().now()[:10])
+
+    async def context(self, thread_id: str) -> ContextReport:
+        from codewhale.runtime.context_report import context_report  # noqa: PLC0415 - start-up: few ask
+
+        thread = self._store.thread(thread_id)
+        if thread is None:
+            raise NotFound(f"Thread not found: {thread_id}")
+        return await asyncio.to_thread(context_report, self._store, thread, self._window(thread))
 
     async def workspace_status(self) -> WorkspaceStatus:
         return await workspace_status(self._outside.processes, self._defaults.workspace)
@@ -80,6 +99,13 @@ class Introspection:
             message=f"New threads use {chosen} of {provider} until the runtime ends; the settings file is unchanged",
             persisted=False,
         )
+
+    def _window(self, thread: Thread) -> int | None:
+        """How many tokens the thread's model takes; None where nobody knows, or where it cannot be called."""
+        try:
+            return self._outside.models(thread.model, thread.model_provider).window
+        except ConfigError:
+            return None
 
     @property
     def _around(self) -> Surroundings:

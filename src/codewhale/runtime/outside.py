@@ -14,6 +14,7 @@ from codewhale.engine.step import no_rate
 from codewhale.engine.watch import TurnWatch
 from codewhale.llm.provider import Provider
 from codewhale.policy.decide import Posture
+from codewhale.runtime.budgets.door import BudgetDoor
 from codewhale.runtime.edit_diagnostics import Diagnostics
 from codewhale.runtime.hook_points import HookPoints
 from codewhale.runtime.standing import Standing
@@ -71,6 +72,7 @@ class Outside(Struct, frozen=True, kw_only=True):
     surroundings: Surroundings | None = None
     watchers: tuple[Watcher, ...] = ()
     hooks: HookPoints | None = None
+    budgets: BudgetDoor | None = None
     diagnostics: Diagnostics | None = None
     standing: Standing = Standing()
     undo: "Undo | None" = None

@@ -4,6 +4,8 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from codewhale.domain.budgets import BudgetStanding
+from codewhale.domain.context_report import ContextReport
 from codewhale.domain.introspection import (
     McpServer,
     ProviderList,
@@ -38,6 +40,13 @@ class RemoteIntrospection:
         given = (("group_by", query.group_by), ("since", query.since), ("until", query.until))
         asked = "&".join(f"{name}={quote(value, safe='')}" for name, value in given if value is not None)
         return await self._ask("GET", f"/v1/usage?{asked}", UsageReport)
+
+    async def budgets(self, thread_id: str | None) -> list[BudgetStanding]:
+        asked = f"?thread_id={quote(thread_id, safe='')}" if thread_id is not None else ""
+        return await self._ask("GET", f"/v1/budgets{asked}", list[BudgetStanding])
+
+    async def context(self, thread_id: str) -> ContextReport:
+        return await self._ask("GET", f"/v1/threads/{quote(thread_id, safe='')}/context", ContextReport)
 
     async def workspace_status(self) -> WorkspaceStatus:
         return await self._ask("GET", "/v1/workspace/status", WorkspaceStatus)

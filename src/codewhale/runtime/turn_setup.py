@@ -1,18 +1,23 @@
 """What a turn is run with, from its thread, what was asked for it and the runtime's surroundings."""
 
 import asyncio
+import os
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from codewhale import __version__
+from codewhale.context.parts import COMPANIONS
 from codewhale.domain.commands import TurnInput
+from codewhale.domain.context import ContextPart
 from codewhale.domain.records import Thread
 from codewhale.domain.requests import ClientTool
 from codewhale.engine.client_tools import named, spec_of
 from codewhale.engine.middleware.step_limit import StepLimit
 from codewhale.engine.pins import Wanted, system_text
 from codewhale.engine.planning import CallRoom, Grant
+from codewhale.engine.purse import UNLIMITED, Purse
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.requests import RequestDesk
 from codewhale.engine.step import Caller
@@ -23,6 +28,7 @@ from codewhale.policy.mode import parse_mode
 from codewhale.runtime.confining import confinement_of
 from codewhale.runtime.header_facts import header_parts
 from codewhale.runtime.outside import Model, Outside, Seat
+from codewhale.runtime.surroundings import skill_places
 from codewhale.runtime.threads import Defaults
 from codewhale.tools.catalogue import Allowed, Catalogue
 from codewhale.tools.registry import ENTRIES
@@ -83,12 +89,15 @@ def turn_setup(stage: Stage, sitting: Sitting) -> Prepared:
         group=stage.group,
         tell=tell,
     )
-    catalogue = Catalogue(_allowed(stage, seat), sitting.conversation.active)
     parts, warnings = header_parts(sitting.recorder, thread, sitting.posture(), stage.outside)
-    wanted = Wanted(parts=parts, tools=catalogue.first, model=model.name, version=__version__)
+    allowed, active = _allowed(stage, seat, parts), sitting.conversation.active
+    first = Catalogue(allowed, active).first
+    wanted = Wanted(parts=parts, tools=first, model=model.name, version=__version__)
     pinned = sitting.conversation.header.settle(sitting.recorder, wanted, warnings)
+    catalogue = Catalogue(replace(allowed, always_load=tuple(tool.name for tool in pinned.tools)), active)
+    purse, seconds = _allowance(stage, sitting)
     setup = TurnSetup(
-        caller=Caller(provider=model.provider, rate=model.rate, shapes=sitting.conversation.shapes),
+        caller=Caller(provider=model.provider, rate=model.rate, shapes=sitting.conversation.shapes, purse=purse),
         model=model.name,
         system=system_text(pinned),
         tools=(*pinned.tools, *(spec_of(name, tool) for name, tool in brought.items())),
@@ -96,6 +105,7 @@ def turn_setup(stage: Stage, sitting: Sitting) -> Prepared:
         policies=(StepLimit(given.max_steps or stage.defaults.max_steps),),
         max_output_tokens=model.max_output_tokens,
         effort=model.effort,
+        seconds=seconds,
     )
     return Prepared(setup=setup, model=model, wanted=wanted)
 
@@ -115,6 +125,13 @@ def _room(stage: Stage, seat: Seat, catalogue: Catalogue, brought: dict[str, Cli
     )
 
 
+def _allowance(stage: Stage, sitting: Sitting) -> tuple[Purse, float | None]:
+    budgets = stage.outside.budgets
+    if budgets is None:
+        return UNLIMITED, None
+    return budgets.allowance(sitting.recorder, sitting.thread, sitting.given.budget)
+
+
 def _beside(stage: Stage, thread: Thread, posture: Posture) -> tuple[str, ...]:
     """What the turn may use beside its workspace: the directories that the person trusts, in trust mode everything."""
     if posture.trust_mode:
@@ -123,14 +140,15 @@ def _beside(stage: Stage, thread: Thread, posture: Posture) -> tuple[str, ...]:
     return TrustedPaths(around.trusted_paths).of(thread.workspace) if around is not None else ()
 
 
-def _allowed(stage: Stage, seat: Seat) -> Allowed:
+def _allowed(stage: Stage, seat: Seat, parts: tuple[ContextPart, ...]) -> Allowed:
     posture = seat.posture()
+    companions = tuple(COMPANIONS[part.name] for part in parts if part.name in COMPANIONS)
     return Allowed(
         mode=posture.mode,
         allow_shell=posture.allow_shell,
         program=lambda name: seat.processes.find(_own_program(stage, name)),
-        always_load=stage.defaults.always_load,
-        unset=_unset(stage),
+        always_load=(*stage.defaults.always_load, *companions),
+        unset=_unset(stage, seat.thread.workspace),
     )
 
 
@@ -140,12 +158,17 @@ def _own_program(stage: Stage, name: str) -> str:
     return around.gh if name == "gh" and around is not None and around.gh is not None else name
 
 
-def _unset(stage: Stage) -> dict[str, str]:
+def _unset(stage: Stage, workspace: str) -> dict[str, str]:
     around = stage.outside.surroundings
     settings = around.settings if around is not None else None
-    if settings is not None and settings.vision is not None:
-        return {}
-    return {"image_analyze": "the settings have no [vision_model]"}
+    missing: dict[str, str] = {}
+    if settings is None or settings.vision is None:
+        missing["image_analyze"] = "the settings have no [vision_model]"
+    if around is None or around.memory is None:
+        missing["remember"] = "memory is switched off ([memory] enabled = true switches it on)"
+    if around is None or not any(map(os.path.isdir, skill_places(workspace, around.skill_places))):
+        missing["load_skill"] = "there are no skills here"
+    return missing
 
 
 def posture_of(thread: Thread, given: TurnInput, *, never_ask: bool) -> Posture:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Generator, Sequence
 from typing import Protocol
 
 from codewhale.domain.automations import Automation, Occurrence
+from codewhale.domain.budgets import Account, Amount
 from codewhale.domain.decisions import Decided, DecisionQuery
 from codewhale.domain.errors import StoreError
 from codewhale.domain.events import Event, NewEvent
@@ -94,6 +95,18 @@ class AutomationReads(Protocol):
         ...
 
 
+class BudgetReads(Protocol):
+    """Queries over what accounts used."""
+
+    def used(self, account: Account) -> Amount:
+        """Everything that is accounted for, and what calls could have used that never will be."""
+        ...
+
+    def seconds(self, account: Account) -> float:
+        """The wall time of the account's turns that have ended."""
+        ...
+
+
 class Receipts(Protocol):
     """Requests that were carried out under an idempotency key. What is put here and what is appended keep their order: an
     effect is never on disk without the claim that was put before it."""
@@ -123,6 +136,11 @@ class Store(Protocol):
 
     def latest(self, thread_id: str, event: str) -> Event | None:
         """The thread's last committed event of this name."""
+        ...
+
+    @property
+    def budgets(self) -> "BudgetReads":
+        """What budgets need to know."""
         ...
 
     @property

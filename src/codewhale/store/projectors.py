@@ -12,6 +12,7 @@ from codewhale.domain.fold import fold
 from codewhale.domain.records import OPEN_STATUSES, Item, Thread, Turn, summarize
 from codewhale.domain.views import PREVIEW_LIMIT, TITLE_LIMIT
 from codewhale.store.automations import project_automation, project_occurrence
+from codewhale.store.budgets import project_reserved, project_settled
 from codewhale.store.failures import Refused
 from codewhale.store.processes import project_process
 from codewhale.store.sessions import (
@@ -39,8 +40,8 @@ def project(db: Sql, seq: int, event: e.NewEvent) -> None:
     match payload:
         case e.ItemStarted() | e.ItemCompleted() | e.ItemFailed() | e.ItemInterrupted():
             _item(db, seq, event, payload)
-        case e.StepCompleted():
-            step_completed(db, seq, event, payload)
+        case e.StepCompleted() | e.BudgetReserved():
+            _spent(db, seq, event, payload)
         case e.TurnStarted() | e.TurnCompleted() | e.TurnSteered():
             _turn(db, event, payload)
         case e.ThreadStarted() | e.ThreadForked():
@@ -50,16 +51,30 @@ def project(db: Sql, seq: int, event: e.NewEvent) -> None:
             _copied(db, seq, payload)
         case e.CoherenceChanged():
             _thread_changed(db, payload.thread)
+        case e.TaskUpdated() | e.AutomationUpdated() | e.OccurrenceUpdated():
+            _worked(db, event, payload)
+        case e.ProcessStarted() | e.ProcessEnded() | e.ProcessTold():
+            project_process(db, event, payload)
+        case _:
+            _request(db, seq, event)
+
+
+def _worked(db: Sql, event: e.NewEvent, payload: e.TaskUpdated | e.AutomationUpdated | e.OccurrenceUpdated) -> None:
+    match payload:
         case e.TaskUpdated():
             project_task(db, event, payload)
         case e.AutomationUpdated():
             project_automation(db, event, payload)
         case e.OccurrenceUpdated():
             project_occurrence(db, event, payload)
-        case e.ProcessStarted() | e.ProcessEnded() | e.ProcessTold():
-            project_process(db, event, payload)
-        case _:
-            _request(db, seq, event)
+
+
+def _spent(db: Sql, seq: int, event: e.NewEvent, payload: e.StepCompleted | e.BudgetReserved) -> None:
+    if isinstance(payload, e.BudgetReserved):
+        project_reserved(db, event, payload)
+        return
+    step_completed(db, seq, event, payload)
+    project_settled(db, payload)
 
 
 def title_of(own_title: str, turn_title: str) -> str:

@@ -190,6 +190,17 @@ MIGRATIONS: tuple[str, ...] = (
     """
     CREATE INDEX events_of_gate ON events (seq) WHERE event IN ('call.decided', 'approval.decided', 'approval.timeout');
     """,
+    """
+    CREATE TABLE reservations (
+        id TEXT PRIMARY KEY,
+        thread_id TEXT NOT NULL,
+        turn_id TEXT,
+        timestamp TEXT NOT NULL,
+        usd REAL NOT NULL,
+        tokens INTEGER NOT NULL,
+        requests INTEGER NOT NULL
+    ) STRICT;
+    """,
 )
 
 FILLS: dict[int, Callable[[Sql], None]] = {3: sessions.fill}

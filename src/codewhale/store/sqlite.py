@@ -24,6 +24,7 @@ from codewhale.domain.usage import UsageQuery, UsageReport
 from codewhale.domain.views import ThreadFilter, ThreadSnapshot, ThreadSummary
 from codewhale.store.automations import AutomationReader
 from codewhale.store.blobs import Blobs, MemoryBlobs
+from codewhale.store.budgets import BudgetReader
 from codewhale.store.failures import translated
 from codewhale.store.feed import Feed
 from codewhale.store.idempotency import ReceiptTable
@@ -72,6 +73,7 @@ class SqliteStore:
         self._tasks = TaskReader(self._reader.transaction)
         self._automations = AutomationReader(self._reader.transaction)
         self._processes = ProcessReader(self._reader.transaction)
+        self.budgets = BudgetReader(self._reader.transaction)
         self._feed = Feed(self._reader.last_seq(), max_events=TAIL_EVENTS)
         self._writer = Writer(self._writing, guard, self._feed)
         self.receipts = ReceiptTable(self._writer, self._reader, redact)

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanage
 
 from msgspec import Struct
 
+from codewhale.domain.budgets import BudgetPlan
 from codewhale.domain.commands import NewThread, TurnInput
 from codewhale.domain.events import Event, TurnCompleted
 from codewhale.domain.hooks import HookSettings
@@ -19,7 +20,10 @@ from codewhale.domain.laws import violations
 from codewhale.domain.ports import SystemClock
 from codewhale.domain.records import Thread
 from codewhale.domain.snapshots import SnapshotLimits
+from codewhale.domain.usage import RateAt
 from codewhale.engine.ports import Ports
+from codewhale.engine.step import no_rate
+from codewhale.runtime.budgets.door import BudgetDoor
 from codewhale.runtime.edit_diagnostics import Diagnostics
 from codewhale.runtime.group import task_group
 from codewhale.runtime.hook_points import HookPoints
@@ -90,7 +94,8 @@ SameLog = Callable[[Scene, str, str], None]
 
 class Extras(Struct, frozen=True, kw_only=True):
     """What stands around the turns: language servers, snapshots (their folder and limits), hooks, a folder for background
-    processes, the web, what holds for all turns, and the person's places. None of it by default, and no sandbox is asked for."""
+    processes, the web, what holds for all turns, the person's places, budgets and the price of the model. None of it by
+    default, and no sandbox is asked for."""
 
     lsp: LspSettings = LspSettings(enabled=False)
     snapshots: tuple[str, SnapshotLimits] | None = None
@@ -99,6 +104,8 @@ class Extras(Struct, frozen=True, kw_only=True):
     web: Web = NOWHERE
     standing: Standing = Standing(unconfined=True)
     surroundings: Surroundings | None = None
+    budgets: BudgetPlan | None = None
+    rate: RateAt = no_rate
 
 
 def _trusted(workspace: str, path: str, content: bytes) -> bool:
@@ -133,7 +140,7 @@ async def scene(
                 Ports(store=store, clock=clock, ids=SequentialIds()),
                 defaults or Defaults(model=MODEL, workspace=workspace, allow_shell=True),
                 Outside(
-                    models=lambda model, _: Model(provider=provider, name=model),
+                    models=lambda model, _: Model(provider=provider, name=model, rate=more.rate),
                     processes=processes,
                     waiter=waiter,
                     processes_dir=more.processes_dir,
@@ -144,6 +151,7 @@ async def scene(
                     diagnostics=diagnostics,
                     web=more.web,
                     surroundings=more.surroundings,
+                    budgets=None if more.budgets is None else BudgetDoor(more.budgets, store),
                 ),
                 group,
             )

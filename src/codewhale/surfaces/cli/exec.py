@@ -12,6 +12,7 @@ from msgspec import structs
 
 from codewhale.config.settings import Settings
 from codewhale.config.sources import refuse_automatic
+from codewhale.domain.budgets import Caps
 from codewhale.domain.commands import NewThread, TurnInput
 from codewhale.domain.confinement import Tier
 from codewhale.domain.errors import CodewhaleError
@@ -47,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", metavar="ID", help="go on with this thread; the first letters of its id are enough")
     parser.add_argument("--session-id", metavar="ID", help="go on with this thread; the whole id")
     parser.add_argument("--max-turns", type=int, metavar="N", help="stop after N model calls (exit code 75)")
+    parser.add_argument("--max-cost", type=float, metavar="USD", help="budget of this turn in dollars (exit code 75)")
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="budget of this turn in tokens, in and out together")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -93,6 +96,7 @@ async def _run(args: argparse.Namespace, settings: Settings, prompt: str, out: O
         trust_mode=True if args.yolo else None,
         auto_approve=True if allow else None,
         max_steps=args.max_turns,
+        budget=_budget(args),
     )
     mode = "agent" if allow or choice.resumes or out.format == "stream-json" else "one-shot"
     if not allow and not out.terminal.asks:
@@ -104,6 +108,15 @@ async def _run(args: argparse.Namespace, settings: Settings, prompt: str, out: O
     async with opened(settings, "exec", owner) as client:
         run = Run(choice=choice, turn=turn, mode=mode, deny=None, alone=owner is None)
         return await drive(client, _ran(args, settings, out, run), out)
+
+
+def _budget(args: argparse.Namespace) -> Caps | None:
+    for name, value in (("--max-cost", args.max_cost), ("--max-tokens", args.max_tokens)):
+        if value is not None and not 0 < value < float("inf"):
+            raise UsageError(f"{name} must be more than nothing, not {value}")
+    if args.max_cost is None and args.max_tokens is None:
+        return None
+    return Caps(usd=args.max_cost, tokens=args.max_tokens)
 
 
 def refuse_bare(settings: Settings, tier: Callable[[], Tier]) -> None:

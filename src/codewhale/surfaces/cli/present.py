@@ -381,6 +381,6 @@ def exit_code(turn: Turn) -> int:
     """0 the turn completed, 75 it was stopped before its work was done, 1 it failed."""
     if turn.status == "completed":
         return 0
-    if turn.status in ("interrupted", "canceled") or turn.error_code == "step_limit":
+    if turn.status in ("interrupted", "canceled") or turn.error_code in ("step_limit", "budget_exceeded"):
         return INCOMPLETE
     return FAILED
