@@ -11,6 +11,7 @@ from codewhale.domain.ports import Clock, RandomIds, SystemClock
 from codewhale.domain.usage import RateAt
 from codewhale.engine.ports import Ports
 from codewhale.llm.guard import GuardedProvider, Limits
+from codewhale.llm.pace import Lane
 from codewhale.llm.pricing import route_rate
 from codewhale.llm.route import Route
 from codewhale.runtime.auditing import Auditor
@@ -135,6 +136,7 @@ class Models:
         self._clock = clock
         self._limits = _limits(settings)
         self._open: dict[tuple[str, str], tuple[Route, GuardedProvider, RateAt]] = {}
+        self._lanes: dict[tuple[str, str, int], Lane] = {}
 
     def of(self, model: str, provider: str | None) -> Model:
         """The model, ready to be called; `ConfigError` when it cannot be."""
@@ -145,7 +147,10 @@ class Models:
             rate = route_rate(route, self._settings.prices_dir)
             from codewhale.llm.connect import open_provider  # noqa: PLC0415 - start-up: a server calls nobody at first
 
-            found = self._open[key] = (route, open_provider(route, self._limits, self._clock), rate)
+            lane = self._lanes.setdefault(
+                route.url.origin, Lane(self._clock, self._limits.per_second, self._limits.burst)
+            )
+            found = self._open[key] = (route, open_provider(route, self._limits, self._clock, lane=lane), rate)
         route, guarded, rate = found
         return Model(
             provider=guarded,

@@ -27,7 +27,7 @@ from codewhale.runtime.budgets.door import BudgetDoor
 from codewhale.runtime.edit_diagnostics import Diagnostics
 from codewhale.runtime.group import task_group
 from codewhale.runtime.hook_points import HookPoints
-from codewhale.runtime.outside import Model, Outside
+from codewhale.runtime.outside import Model, ModelSource, Outside
 from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.standing import Standing
 from codewhale.runtime.surroundings import Surroundings
@@ -106,6 +106,8 @@ class Extras(Struct, frozen=True, kw_only=True):
     surroundings: Surroundings | None = None
     budgets: BudgetPlan | None = None
     rate: RateAt = no_rate
+    models: ModelSource | None = None
+    """Who is called instead of the scripted model in process."""
 
 
 def _trusted(workspace: str, path: str, content: bytes) -> bool:
@@ -140,7 +142,7 @@ async def scene(
                 Ports(store=store, clock=clock, ids=SequentialIds()),
                 defaults or Defaults(model=MODEL, workspace=workspace, allow_shell=True),
                 Outside(
-                    models=lambda model, _: Model(provider=provider, name=model, rate=more.rate),
+                    models=more.models or (lambda model, _: Model(provider=provider, name=model, rate=more.rate)),
                     processes=processes,
                     waiter=waiter,
                     processes_dir=more.processes_dir,
