@@ -9,6 +9,9 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from msgspec import Struct
+
+from codewhale.config.settings import Settings
 from codewhale.context.memory import memory_part
 from codewhale.domain.errors import StoreUnwritable, ToolError
 from codewhale.runtime.surroundings import MemoryPlaces
@@ -16,6 +19,29 @@ from codewhale.workspace.identity import project_key
 from codewhale.workspace.whole_file import put_whole
 
 MOST_BYTES = 100 * 1024
+
+
+class Kept(Struct, frozen=True, kw_only=True):
+    """The memory that threads in a workspace have, and where it is."""
+
+    enabled: bool
+    project_file: str
+    project: str
+    everywhere_file: str
+    everywhere: str
+
+
+def kept(settings: Settings) -> Kept:
+    """What is remembered for the workspace of the settings."""
+    places = MemoryPlaces(everywhere=settings.memory_file, projects=settings.memory_dir)
+    own = project_file(places, settings.workspace)
+    return Kept(
+        enabled=settings.memory,
+        project_file=own,
+        project=read(own),
+        everywhere_file=places.everywhere,
+        everywhere=read(places.everywhere),
+    )
 
 
 def remembered(places: MemoryPlaces, workspace: str) -> str:

@@ -11,7 +11,7 @@ from codewhale.config.environment import environment
 from codewhale.config.settings import Settings
 from codewhale.config.skills_state import disabled_skills, set_skill_enabled
 from codewhale.context.skill_list import skill_list
-from codewhale.context.skills import FoundSkill, FoundSkills, find_skills
+from codewhale.context.skills import FoundSkill, FoundSkills, companions, find_skills, skill_text
 from codewhale.domain.errors import NotFound
 from codewhale.domain.introspection import Skill, SkillList
 from codewhale.domain.ports import SystemClock
@@ -84,6 +84,12 @@ def named(around: Surroundings, workspace: str, name: str) -> FoundSkill:
             f"skill '{name[:_SHOWN]}' not found under {found.directory}", hint="`codewhale skills list` names them"
         )
     return skill
+
+
+def shown(skill: FoundSkill) -> str:
+    """What the skill says, and its other files, for people."""
+    others = "".join(f"\n- {name}" for name in companions(skill))
+    return skill_text(skill) + (f"\n\nIts other files:{others}" if others else "")
 
 
 def scripts_of(around: Surroundings, workspace: str, skill: FoundSkill) -> Scripts:

@@ -4,6 +4,7 @@ from codewhale.surfaces.http.endpoint import Endpoint
 from codewhale.surfaces.http.routes import (
     automations,
     compact,
+    context,
     events,
     mcp,
     policy,
@@ -33,6 +34,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *tasks.ENDPOINTS,
     *automations.ENDPOINTS,
     *compact.ENDPOINTS,
+    *context.ENDPOINTS,
     *usage.ENDPOINTS,
     *policy.ENDPOINTS,
     *workspace.ENDPOINTS,
