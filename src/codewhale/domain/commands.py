@@ -3,6 +3,7 @@
 from msgspec import UNSET, Struct, UnsetType
 
 from codewhale.domain.budgets import Caps
+from codewhale.domain.messages import Effort
 from codewhale.domain.records import Thread, Turn
 from codewhale.domain.requests import ClientTool
 
@@ -47,6 +48,7 @@ class TurnInput(Struct, frozen=True, kw_only=True):
     trust_mode: bool | None = None
     auto_approve: bool | None = None
     max_steps: int | None = None
+    effort: Effort | None = None
     dynamic_tools: tuple[ClientTool, ...] | None = None
     budget: Caps | None = None
 

@@ -190,6 +190,10 @@ class TurnRecorder:
         payload = e.ItemFailed(item=item) if kind == "error" else e.ItemCompleted(item=item)
         self.append(payload, item_id=item.id)
 
+    def chose(self, model: str) -> None:
+        """The turn goes to a model that nobody had named."""
+        self._turn = replace(self._turn, effective_model=model)
+
     def add_usage(self, usage: Usage) -> None:
         """Count one model call's tokens into the turn."""
         self._usage = add_usage(self._usage, usage)

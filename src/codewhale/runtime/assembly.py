@@ -5,22 +5,18 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from codewhale.config.environment import environment, given
-from codewhale.config.routes import model_route
 from codewhale.config.settings import Settings
-from codewhale.domain.ports import Clock, RandomIds, SystemClock
-from codewhale.domain.usage import RateAt
+from codewhale.domain.ports import RandomIds, SystemClock
 from codewhale.engine.ports import Ports
-from codewhale.llm.guard import GuardedProvider, Limits
 from codewhale.llm.pace import Lane
-from codewhale.llm.pricing import route_rate
-from codewhale.llm.route import Route
 from codewhale.runtime.auditing import Auditor
 from codewhale.runtime.budgets.door import BudgetDoor
 from codewhale.runtime.confining import granted
 from codewhale.runtime.edit_diagnostics import Diagnostics
 from codewhale.runtime.group import task_group
 from codewhale.runtime.hook_points import HookPoints
-from codewhale.runtime.outside import Model, Outside
+from codewhale.runtime.models import Models
+from codewhale.runtime.outside import Outside
 from codewhale.runtime.reaching import web_of
 from codewhale.runtime.redaction import redactor_of
 from codewhale.runtime.rulebook import Rulebook
@@ -64,6 +60,7 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
                 defaults_of(settings),
                 Outside(
                     models=models.of,
+                    auto=models.auto,
                     processes=processes,
                     processes_dir=os.path.join(settings.runtime_dir, "processes"),
                     surroundings=surroundings_of(settings),
@@ -125,55 +122,4 @@ def defaults_of(settings: Settings) -> Defaults:
         max_steps=settings.max_steps,
         always_load=settings.always_load,
         tasks=settings.tasks,
-    )
-
-
-class Models:
-    """Providers by route, opened when first called and closed together."""
-
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._limits = _limits(settings)
-        self._open: dict[tuple[str, str], tuple[Route, GuardedProvider, RateAt]] = {}
-        self._lanes: dict[tuple[str, str, int], Lane] = {}
-
-    def of(self, model: str, provider: str | None) -> Model:
-        """The model, ready to be called; `ConfigError` when it cannot be."""
-        key = (model, provider or "")
-        found = self._open.get(key)
-        if found is None:
-            route = model_route(self._settings, provider, model)
-            rate = route_rate(route, self._settings.prices_dir)
-            from codewhale.llm.connect import open_provider  # noqa: PLC0415 - start-up: a server calls nobody at first
-
-            lane = self._lanes.setdefault(
-                route.url.origin, Lane(self._clock, self._limits.per_second, self._limits.burst)
-            )
-            found = self._open[key] = (route, open_provider(route, self._limits, self._clock, lane=lane), rate)
-        route, guarded, rate = found
-        return Model(
-            provider=guarded,
-            name=route.model,
-            max_output_tokens=route.max_output,
-            effort=route.effort,
-            window=route.window,
-            rate=rate,
-        )
-
-    async def close(self) -> None:
-        """Close idle connections."""
-        for _, provider, _ in self._open.values():
-            await provider.close()
-
-
-def _limits(settings: Settings) -> Limits:
-    retry = settings.retry
-    known = Limits()
-    return Limits(
-        open_timeout=settings.stream.open_timeout or known.open_timeout,
-        idle_timeout=settings.stream.idle_timeout,
-        retries=retry.max_retries if retry.enabled else 0,
-        first_delay=retry.initial_delay,
-        max_delay=retry.max_delay,
     )

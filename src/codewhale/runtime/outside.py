@@ -10,7 +10,7 @@ from codewhale.domain.messages import Effort
 from codewhale.domain.records import Thread
 from codewhale.domain.usage import RateAt
 from codewhale.engine.recorder import TurnRecorder
-from codewhale.engine.step import no_rate
+from codewhale.engine.step import no_other, no_rate
 from codewhale.engine.watch import TurnWatch
 from codewhale.llm.provider import Provider
 from codewhale.policy.decide import Posture
@@ -25,11 +25,17 @@ from codewhale.workspace.processes import Processes
 from codewhale.workspace.web.web import NOWHERE, Web
 
 if TYPE_CHECKING:
+    from codewhale.runtime.auto import AutoRouter
     from codewhale.runtime.undo.wiring import Undo
 
 
+AUTO = "auto"
+"""The name of a model that says: choose one."""
+
+
 class Model(Struct, frozen=True, kw_only=True):
-    """A model ready to be called: who serves it, under which name, its limits in tokens, and what it costs when."""
+    """A model ready to be called: who serves it, under which name, its limits in tokens, and what it costs when (`other`:
+    what a route costs that a call was handed to)."""
 
     provider: Provider
     name: str
@@ -37,6 +43,7 @@ class Model(Struct, frozen=True, kw_only=True):
     effort: Effort | None = None
     window: int | None = None
     rate: RateAt = no_rate
+    other: Callable[[str, str], RateAt] = no_other
 
 
 ModelSource = Callable[[str, str | None], Model]
@@ -67,6 +74,7 @@ class Outside(Struct, frozen=True, kw_only=True):
 
     models: ModelSource
     processes: Processes
+    auto: "Callable[[], AutoRouter] | None" = None
     waiter: Waiter = TimeoutWaiter()
     processes_dir: str | None = None
     surroundings: Surroundings | None = None

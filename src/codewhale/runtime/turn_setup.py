@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,6 +11,7 @@ from codewhale import __version__
 from codewhale.context.parts import COMPANIONS
 from codewhale.domain.commands import TurnInput
 from codewhale.domain.context import ContextPart
+from codewhale.domain.messages import Message
 from codewhale.domain.records import Thread
 from codewhale.domain.requests import ClientTool
 from codewhale.engine.client_tools import named, spec_of
@@ -27,7 +28,7 @@ from codewhale.policy.decide import Posture
 from codewhale.policy.mode import parse_mode
 from codewhale.runtime.confining import confinement_of
 from codewhale.runtime.header_facts import header_parts
-from codewhale.runtime.outside import Model, Outside, Seat
+from codewhale.runtime.outside import AUTO, Model, Outside, Seat
 from codewhale.runtime.surroundings import skill_places
 from codewhale.runtime.threads import Defaults
 from codewhale.tools.catalogue import Allowed, Catalogue
@@ -95,19 +96,36 @@ def turn_setup(stage: Stage, sitting: Sitting) -> Prepared:
     wanted = Wanted(parts=parts, tools=first, model=model.name, version=__version__)
     pinned = sitting.conversation.header.settle(sitting.recorder, wanted, warnings)
     catalogue = Catalogue(replace(allowed, always_load=tuple(tool.name for tool in pinned.tools)), active)
-    purse, seconds = _allowance(stage, sitting)
+    purse, seconds = _allowance(stage, sitting.recorder, thread, given)
     setup = TurnSetup(
-        caller=Caller(provider=model.provider, rate=model.rate, shapes=sitting.conversation.shapes, purse=purse),
+        caller=Caller(
+            provider=model.provider,
+            rate=model.rate,
+            other=model.other,
+            shapes=sitting.conversation.shapes,
+            purse=purse,
+        ),
         model=model.name,
         system=system_text(pinned),
         tools=(*pinned.tools, *(spec_of(name, tool) for name, tool in brought.items())),
         room=_room(stage, seat, catalogue, brought),
         policies=(StepLimit(given.max_steps or stage.defaults.max_steps),),
         max_output_tokens=model.max_output_tokens,
-        effort=model.effort,
+        effort=given.effort or model.effort,
         seconds=seconds,
     )
     return Prepared(setup=setup, model=model, wanted=wanted)
+
+
+async def settled(
+    stage: Stage, recorder: TurnRecorder, thread: Thread, given: TurnInput, messages: Sequence[Message]
+) -> TurnInput:
+    """What was asked for a turn, with a model where that was left to us. Raises `ConfigError`."""
+    auto = stage.outside.auto
+    if auto is None or (given.model or thread.model) != AUTO:
+        return given
+    purse, _ = _allowance(stage, recorder, thread, given)
+    return await auto().settled(recorder, thread, given, messages, purse)
 
 
 def _room(stage: Stage, seat: Seat, catalogue: Catalogue, brought: dict[str, ClientTool]) -> CallRoom:
@@ -125,11 +143,13 @@ def _room(stage: Stage, seat: Seat, catalogue: Catalogue, brought: dict[str, Cli
     )
 
 
-def _allowance(stage: Stage, sitting: Sitting) -> tuple[Purse, float | None]:
+def _allowance(
+    stage: Stage, recorder: TurnRecorder, thread: Thread, given: TurnInput
+) -> tuple[Purse, float | None]:
     budgets = stage.outside.budgets
     if budgets is None:
         return UNLIMITED, None
-    return budgets.allowance(sitting.recorder, sitting.thread, sitting.given.budget)
+    return budgets.allowance(recorder, thread, given.budget)
 
 
 def _beside(stage: Stage, thread: Thread, posture: Posture) -> tuple[str, ...]:

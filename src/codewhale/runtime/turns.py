@@ -28,7 +28,7 @@ from codewhale.runtime.answers import Answers
 from codewhale.runtime.outside import Outside
 from codewhale.runtime.residents import ActiveTurn, Resident, Residents, conversation_of
 from codewhale.runtime.threads import Defaults
-from codewhale.runtime.turn_setup import Prepared, Sitting, Stage, posture_of, turn_setup
+from codewhale.runtime.turn_setup import Prepared, Sitting, Stage, posture_of, settled, turn_setup
 from codewhale.store.port import Ticket
 from codewhale.tools.registry import ENTRIES
 
@@ -204,7 +204,8 @@ class Turns:
                 await asyncio.wait([resident.ending])
                 resident.ending = None
             conversation = await conversation_of(resident, self._ports.store, before=active.recorder.turn.id)
-            prepared = self._setup(resident, active, given, conversation)
+            asked = await settled(self._stage, active.recorder, resident.thread, given, conversation.messages)
+            prepared = self._setup(resident, active, asked, conversation)
             active.watches = prepared.setup.room.watches
             if given.prompt:
                 conversation.messages.append(UserMessage(text=self._ports.redactor.text(given.prompt.strip())))

@@ -42,7 +42,7 @@ async def ask(wish: AskModel, origin: Origin, runtime: Runtime) -> str:
             effort=model.effort,
         )
         async with asyncio.timeout(SECONDS):
-            await listen(recorder, Caller(provider=model.provider, rate=model.rate), request, hear)
+            await listen(recorder, Caller(provider=model.provider, rate=model.rate, other=model.other), request, hear)
     except TimeoutError:
         raise ToolError(f"The model needed more than {SECONDS:.0f} seconds.", category="timeout") from None
     except (ProviderError, ConfigError) as error:
