@@ -70,6 +70,8 @@ KEYS: dict[str, Key] = {
     "retry.max_delay": Key("retry.max_delay", "seconds before any repeat, at most"),
     "stream.open_timeout": Key("stream.open_timeout", "seconds until an answer must begin", "the provider's, else 45"),
     "stream.idle_timeout": Key("stream.idle_timeout", "seconds that a begun answer may be silent"),
+    "stream.requests_per_second": Key("stream.requests_per_second", "calls a second to one endpoint, after a burst"),
+    "stream.burst": Key("stream.burst", "calls to one endpoint that may be made at once"),
     "runtime_api.cors_origins": Key("runtime_api.cors_origins", "more origins that browsers may call the server from"),
     "tasks.workers": Key("tasks.workers", "background tasks at once"),
     "tasks.wall_limit": Key("tasks.wall", "seconds that a task may take"),
@@ -154,6 +156,8 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "DEEPSEEK_YOLO": ("mode", "true: yolo"),
     "DEEPSEEK_APPROVAL_POLICY": ("approval_policy", "what becomes of what would be asked"),
     "DEEPSEEK_SANDBOX_MODE": ("sandbox_mode", "what confines commands"),
+    "DEEPSEEK_RATE_LIMIT_RPS": ("stream.requests_per_second", "calls a second to one endpoint"),
+    "DEEPSEEK_RATE_LIMIT_BURST": ("stream.burst", "calls to one endpoint that may be made at once"),
     "DEEPSEEK_STREAM_OPEN_TIMEOUT_SECS": ("stream.open_timeout", "seconds until an answer must begin"),
     "DEEPSEEK_STREAM_IDLE_TIMEOUT_SECS": ("stream.idle_timeout", "seconds that a begun answer may be silent"),
     "DEEPSEEK_CORS_ORIGINS": ("runtime_api.cors_origins", "more origins for browsers, commas between"),
@@ -179,14 +183,6 @@ OTHERS: dict[str, tuple[str, str]] = {
     "BOCHA_API_KEY": ("search.api_key", "the key of the search service bocha"),
 }
 """Variables that other programs share."""
-
-OLD: dict[str, str] = {
-    "yolo": 'write mode = "yolo"',
-    "auto_allow": "write rules: `codewhale policy rules add allow ...`",
-    "tools_file": "nothing ever read it",
-    "sandbox_backend": "write sandbox_mode; `codewhale sandbox probe` says what works here",
-}
-"""Keys of earlier files that do nothing, and what to do instead."""
 
 
 def pattern_of(path: Sequence[str]) -> str:

@@ -62,10 +62,12 @@ class RetryKeys(Struct, frozen=True, kw_only=True):
 
 
 class StreamKeys(Struct, frozen=True, kw_only=True):
-    """`[stream]`, in seconds."""
+    """`[stream]`, in seconds, and how many calls to one endpoint."""
 
     open_timeout: Annotated[float, Meta(ge=1, le=300)] | None = None
     idle_timeout: Seconds | None = None
+    requests_per_second: Annotated[float, Meta(ge=0.1, le=1000)] | None = None
+    burst: Annotated[int, Meta(ge=1, le=1000)] | None = None
 
 
 class RuntimeApiKeys(Struct, frozen=True, kw_only=True):
@@ -202,6 +204,8 @@ def _layer(keys: FileKeys, problems: tuple[Problem, ...], path: str) -> Layer:
         retry=_retry(keys.retry),
         open_timeout=keys.stream.open_timeout,
         idle_timeout=keys.stream.idle_timeout,
+        requests_per_second=keys.stream.requests_per_second,
+        burst=keys.stream.burst,
         cors_origins=keys.runtime_api.cors_origins or None,
         workers=keys.tasks.workers,
         wall_limit=keys.tasks.wall_limit,
@@ -357,7 +361,18 @@ def _strangers(table: Mapping[str, object], path: str, prefix: str, known: type[
             yield _problem(path, prefix, key, known)
 
 
+_OLD: dict[str, str] = {
+    "yolo": 'write mode = "yolo"',
+    "auto_allow": "write rules: `codewhale policy rules add allow ...`",
+    "tools_file": "nothing ever read it",
+    "sandbox_backend": "write sandbox_mode; `codewhale sandbox probe` says what works here",
+}
+"""Keys of earlier files that do nothing now, and what to do instead."""
+
+
 def _problem(path: str, prefix: str, key: str, known: type[Struct]) -> Problem:
+    if known is FileKeys and key in _OLD:
+        return Problem(path=path, key=prefix + key, message=f"does nothing in this version; {_OLD[key]}")
     meant = nearest(key, known.__struct_fields__)
     return Problem(
         path=path,

@@ -53,6 +53,8 @@ class Layer(Struct, frozen=True, kw_only=True):
     retry: Retry | None = None
     open_timeout: float | None = None
     idle_timeout: float | None = None
+    requests_per_second: float | None = None
+    burst: int | None = None
     cors_origins: tuple[str, ...] | None = None
     runtime_token: Secret | None = None
     workers: int | None = None

@@ -140,6 +140,8 @@ def _stream(layer: Layer) -> Stream:
     return Stream(
         open_timeout=layer.open_timeout,
         idle_timeout=layer.idle_timeout or plain.idle_timeout,
+        requests_per_second=layer.requests_per_second or plain.requests_per_second,
+        burst=layer.burst or plain.burst,
     )
 
 

@@ -104,10 +104,13 @@ class Retry(Struct, frozen=True, kw_only=True):
 
 
 class Stream(Struct, frozen=True, kw_only=True):
-    """Seconds a stream may take to open (None: what the provider's profile says, else 45), and to be silent once open."""
+    """Seconds a stream may take to open (None: what the provider's profile says, else 45), and to be silent once open. Calls
+    to one endpoint: `burst` at once, then so many per second."""
 
     open_timeout: float | None = None
     idle_timeout: float = 300.0
+    requests_per_second: float = 8.0
+    burst: int = 16
 
 
 class RuntimeApi(Struct, frozen=True, kw_only=True):

@@ -28,6 +28,8 @@ def environment_layer(env: dict[str, str]) -> Layer:
         sandbox_mode=_sandbox_mode(env),
         open_timeout=_seconds(env, "DEEPSEEK_STREAM_OPEN_TIMEOUT_SECS", 1, 300),
         idle_timeout=_seconds(env, "DEEPSEEK_STREAM_IDLE_TIMEOUT_SECS", 1, 3600),
+        requests_per_second=_number(env, "DEEPSEEK_RATE_LIMIT_RPS", 0.1, 1000),
+        burst=_whole(_number(env, "DEEPSEEK_RATE_LIMIT_BURST", 1, 1000)),
         cors_origins=_list(env, "DEEPSEEK_CORS_ORIGINS"),
         runtime_token=Secret(token) if token else None,
         allow_insecure_http=_flag(env, "DEEPSEEK_ALLOW_INSECURE_HTTP"),
@@ -88,6 +90,14 @@ def _sandbox_mode(env: dict[str, str]) -> Policy | None:
 
 
 def _seconds(env: dict[str, str], name: str, low: float, high: float) -> float | None:
+    return _number(env, name, low, high, "a number of seconds")
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)
+
+
+def _number(env: dict[str, str], name: str, low: float, high: float, what: str = "a number") -> float | None:
     value = given(env, name)
     if value is None:
         return None
@@ -96,7 +106,7 @@ def _seconds(env: dict[str, str], name: str, low: float, high: float) -> float |
     except ValueError:
         number = -1.0
     if not low <= number <= high:
-        raise _bad(env, name, value, f"a number of seconds from {low:g} to {high:g}")
+        raise _bad(env, name, value, f"{what} from {low:g} to {high:g}")
     return number
 
 

@@ -10,7 +10,7 @@ import pytest
 from codewhale.config.keys import FileKeys
 from codewhale.config.layers import Layer
 from codewhale.config.load import Overrides, load, places
-from codewhale.config.settings import DEFAULT_CORS_ORIGINS, Problem, Retry, Secret, Settings
+from codewhale.config.settings import DEFAULT_CORS_ORIGINS, Problem, Retry, Secret, Settings, Stream
 from codewhale.domain.errors import ConfigError
 from codewhale.domain.tasks import TaskLimits
 
@@ -81,6 +81,8 @@ def test_every_key_of_a_file_arrives(loaded: Loaded) -> None:
         [stream]
         open_timeout = 5
         idle_timeout = 6
+        requests_per_second = 2.5
+        burst = 3
         [runtime_api]
         cors_origins = ["http://a"]
         [tasks]
@@ -95,7 +97,7 @@ def test_every_key_of_a_file_arrives(loaded: Loaded) -> None:
     assert (settings.reasoning_effort, settings.allow_shell, settings.mode) == ("low", True, "plan")
     assert (settings.approval_policy, settings.max_steps, settings.allow_insecure_http) == ("never", 7, True)
     assert (settings.proxy, settings.ca_file) == ("http://proxy:3128", "/ca.pem")
-    assert (settings.stream.open_timeout, settings.stream.idle_timeout) == (5.0, 6.0)
+    assert settings.stream == Stream(open_timeout=5.0, idle_timeout=6.0, requests_per_second=2.5, burst=3)
     assert settings.runtime_api.cors_origins == (*DEFAULT_CORS_ORIGINS, "http://a")
     assert (route.base_url, route.model, route.http_headers) == ("https://gateway.example/v1", "m", {"X-Team": "a"})
     assert (route.context_window, route.max_output, route.api_key) == (1000, 300, Secret("sk-file"))
@@ -191,6 +193,8 @@ def test_a_word_that_is_not_one_of_a_few_is_told_the_few(loaded: Loaded, toml: s
         ({"DEEPSEEK_STREAM_IDLE_TIMEOUT_SECS": "soon"}, "DEEPSEEK_STREAM_IDLE_TIMEOUT_SECS is 'soon'"),
         ({"DEEPSEEK_STREAM_OPEN_TIMEOUT_SECS": "0"}, "DEEPSEEK_STREAM_OPEN_TIMEOUT_SECS is '0'"),
         ({"DEEPSEEK_STREAM_OPEN_TIMEOUT_SECS": "nan"}, "DEEPSEEK_STREAM_OPEN_TIMEOUT_SECS is 'nan'"),
+        ({"DEEPSEEK_RATE_LIMIT_RPS": "0"}, "DEEPSEEK_RATE_LIMIT_RPS is '0'"),
+        ({"DEEPSEEK_RATE_LIMIT_BURST": "many"}, "DEEPSEEK_RATE_LIMIT_BURST is 'many'"),
         ({"DEEPSEEK_CONFIG_PATH": "/nowhere/c.toml"}, "there is no settings file /nowhere/c.toml"),
         ({"DEEPSEEK_PROFILE": "p"}, "profile 'p' was asked for, but there is no settings file"),
         ({"DEEPSEEK_WORKSPACE": "/nowhere"}, "the workspace /nowhere is not a directory"),
