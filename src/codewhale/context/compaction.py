@@ -9,13 +9,16 @@ from functools import cache
 
 from msgspec.structs import replace
 
+from codewhale.context.estimate import message_size, size
+from codewhale.context.state import Words, WorkState, parsed, rendered
 from codewhale.domain.messages import AssistantMessage, Message, ToolMessage, UserMessage
 
 PRUNED_FROM = 400
 """Results and arguments below this are not worth pruning."""
-VERBATIM = 8000
-"""Most characters of the person's own latest messages that a summary keeps word for word."""
 HEADER = "Summary of the conversation so far. The messages before it were replaced by it."
+_STATE = "The state of the work, kept by the runtime; it is right where anything else here differs from it:"
+_AGAIN = "Results that were left out and can be read again with retrieve_tool_result, by ref:"
+_FIRST = "What the person asked for at first, word for word:"
 _LATEST = "The person's latest messages, word for word, oldest first:"
 
 
@@ -34,34 +37,22 @@ def fitting(messages: Sequence[Message], limit: int) -> list[Message]:
     return pruned if size(pruned) <= limit else _latest(pruned, limit)
 
 
-def replacement(summary: str, messages: Sequence[Message]) -> str:
-    """The text that becomes the start of the conversation: the summary, and what the person said last."""
-    said: list[str] = []
-    left = VERBATIM
-    for message in reversed(messages):
-        if not isinstance(message, UserMessage) or message.text.startswith(HEADER):
-            continue
-        if len(message.text) > left:
-            if not said:
-                said.append(_shortened(message.text, left))
-            break
-        left -= len(message.text)
-        said.append(message.text)
-    said.reverse()
-    latest = "\n\n---\n\n".join(said)
-    return f"{HEADER}\n\n{summary}" + (f"\n\n{_LATEST}\n\n{latest}" if latest else "")
+def replacement(summary: str, state: WorkState, words: Words, again: Sequence[str] = ()) -> str:
+    """The text that becomes the start of the conversation: the state of the work as it is, the summary, which results can be
+    read again, and what the person said, word for word."""
+    parts = [HEADER, *([f"{_STATE}\n{rendered(state)}"] if state != WorkState() else []), summary]
+    if again:
+        parts.append("\n".join([_AGAIN, *(f"- {line}" for line in again)]))
+    if words.goal:
+        parts.append(f"{_FIRST}\n\n{words.goal}")
+    if words.latest:
+        parts.append(f"{_LATEST}\n\n" + "\n\n---\n\n".join(words.latest))
+    return "\n\n".join(parts)
 
 
-def size(messages: Sequence[Message]) -> int:
-    """Characters of all texts, reasoning, arguments and results."""
-    return sum(_size(message) for message in messages)
-
-
-def _size(message: Message) -> int:
-    if isinstance(message, AssistantMessage):
-        called = sum(len(call.name) + len(call.arguments) for call in message.calls)
-        return len(message.text) + len(message.reasoning) + called
-    return len(message.text)
+def carries(text: str, state: WorkState, words: Words) -> bool:
+    """Whether a replacement has the state and the person's words as they are."""
+    return parsed(text) == state and all(said in text for said in (words.goal, *words.latest))
 
 
 def _pruned(messages: Sequence[Message], limit: int) -> list[Message]:
@@ -71,7 +62,7 @@ def _pruned(messages: Sequence[Message], limit: int) -> list[Message]:
         if over <= 0:
             break
         smaller = _prune(message)
-        over -= _size(message) - _size(smaller)
+        over -= message_size(message) - message_size(smaller)
         found[index] = smaller
     return found
 

@@ -1,61 +1,183 @@
-"""A compaction: the model summarises its conversation, and from then on the summary stands for what came before.
+"""A compaction: the model summarises its conversation, and from then on the summary stands for what came before, with the state
+of the work and the latest steps as they are.
 
-History in the log is untouched. A summary that is empty, cut off or failed replaces nothing: the item and the turn fail.
+History in the log is untouched. A summary that is empty, cut off or failed, or that would lose the state, replaces nothing: the
+item fails and the conversation is as it was.
 """
 
-from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from codewhale.context.compaction import fitting, instruction, replacement
-from codewhale.domain.errors import CodewhaleError
+from codewhale.context.compaction import carries, fitting, instruction, replacement
+from codewhale.context.conversation import Projection, project
+from codewhale.context.estimate import Gauge, measured
+from codewhale.context.pruning import about, kept_steps, prunable
+from codewhale.context.state import state_of, words_of
+from codewhale.domain.compactions import Compaction
+from codewhale.domain.errors import CodewhaleError, ProviderError, StoreError
 from codewhale.domain.messages import Message, ModelRequest, TextDelta, UserMessage
+from codewhale.domain.records import Item
+from codewhale.engine.keeping import Keeping
 from codewhale.engine.middleware import Stop
-from codewhale.engine.recorder import TurnRecorder
+from codewhale.engine.recorder import OpenItem, TurnRecorder
 from codewhale.engine.step import Heard, listen
-from codewhale.engine.turn import TurnEnd, TurnSetup
+from codewhale.engine.turn import TurnEnd
 
-USUAL_WINDOW = 128_000
-CHARS_PER_TOKEN = 3
-"""A cautious guess: more text per token than this is common, less is rare."""
+if TYPE_CHECKING:
+    from codewhale.engine.turn import Conversation, TurnSetup
+
 FEWEST = 2
 """A conversation of fewer messages has nothing to gain from a summary."""
+ATTEMPTS = 2
+"""Requests for one summary: a second one, of half the size, where the first is too long for the model."""
+WORDS_TOKENS = 20_000
+MOST_STEPS = 8
+"""Latest steps that stay as they are, where there is room."""
+MOST_AGAIN = 20
 
 
-class Focus(Struct, frozen=True, kw_only=True):
-    """How large the model's window is, in tokens, and why the person asks for a compaction."""
+class Occasion(Struct, frozen=True, kw_only=True):
+    """Why there is a compaction: by itself or wanted, in a person's words. `pending` are items that the model has yet to be
+    told of; `share` is how much of the window the request for the summary may take."""
 
-    window: int | None
-    reason: str | None
+    auto: bool
+    reason: str | None = None
+    pending: frozenset[str] = frozenset()
+    share: float = 0.85
 
 
-async def compact(recorder: TurnRecorder, setup: TurnSetup, messages: Sequence[Message], focus: Focus) -> None:
-    """Record a `context_compaction` item whose detail replaces `messages`. Raises what ends the turn as failed."""
+class _Whole(Struct, frozen=True, kw_only=True):
+    """The conversation that is to be compacted, and how it was measured."""
+
+    items: list[Item]
+    projection: Projection
+    messages: list[Message]
+    keeping: Keeping
+    gauge: Gauge
+
+
+async def compact(recorder: TurnRecorder, setup: "TurnSetup", conversation: "Conversation", reason: str | None) -> None:
+    """The one thing that a turn does which a person asked for. Raises what ends the turn as failed."""
     recorder.begin_step(1)
-    item = recorder.open_item("context_compaction", auto=False)
+    await summarize(recorder, setup, conversation, Occasion(auto=False, reason=reason))
+
+
+async def summarize(
+    recorder: TurnRecorder, setup: "TurnSetup", conversation: "Conversation", occasion: Occasion
+) -> Item:
+    """Record a `context_compaction` item whose detail stands for the conversation from here on, and make the conversation that.
+    Raises what stands in the way, with the item failed and the conversation as it was."""
+    keeping = setup.keeping
+    assert keeping is not None
+    opened = recorder.open_item("context_compaction", auto=occasion.auto)
+    keeping.coherence("refreshing_context", "The conversation is being summarised.")
+    after = "getting_crowded", "The conversation was not summarised."
     try:
-        summary = await _summary(recorder, setup, messages, focus)
+        whole = await _whole(recorder, conversation, keeping, occasion)
+        done, messages = await _replaced(recorder, setup, opened, whole, occasion)
+        after = "healthy", "The conversation was summarised."
     except TurnEnd as end:
-        item.fail(end.stop.error)
+        opened.fail(end.stop.error)
         raise
     except CodewhaleError as error:
-        item.fail(error.message)
+        opened.fail(error.in_full())
         raise
-    item.replaced(before=len(messages), after=1)
-    item.complete(replacement(summary, messages))
+    finally:
+        with suppress(StoreError):  # the turn's end meets the same failure
+            keeping.coherence(*after)
+    conversation.messages[:] = messages
+    conversation.active.see(done)
+    return done
 
 
-async def _summary(recorder: TurnRecorder, setup: TurnSetup, messages: Sequence[Message], focus: Focus) -> str:
-    if len(messages) < FEWEST:
+async def _whole(recorder: TurnRecorder, conversation: "Conversation", keeping: Keeping, occasion: Occasion) -> _Whole:
+    if len(conversation.messages) < FEWEST:
         raise _end("There is nothing to compact: the conversation is short as it is.", "nothing_to_compact")
-    asked = instruction(focus.reason)
-    tokens = (focus.window or USUAL_WINDOW) * 85 // 100 - (setup.max_output_tokens or 0)
-    room = max(tokens, 1000) * CHARS_PER_TOKEN - len(asked) - len(setup.system)
+    items = await told_items(recorder, occasion.pending)
+    return _Whole(
+        items=items,
+        projection=project(items),
+        messages=conversation.messages,
+        keeping=keeping,
+        gauge=conversation.gauge,
+    )
+
+
+async def told_items(recorder: TurnRecorder, pending: frozenset[str]) -> list[Item]:
+    """The thread's items that its model knows of, as they are in the log."""
+    store = recorder.ports.store
+    await store.append([])  # what was recorded so far is read below
+    return [item for item in store.items(recorder.turn.thread_id) if item.id not in pending]
+
+
+async def _replaced(
+    recorder: TurnRecorder, setup: "TurnSetup", opened: OpenItem, whole: _Whole, occasion: Occasion
+) -> tuple[Item, list[Message]]:
+    """The finished item and the messages that are left."""
+    summary = await _summary(recorder, setup, whole, occasion)
+    size = measured(setup.system, setup.tools_now, whole.messages)
+    gauge = whole.gauge
+    room = gauge.chars_of(whole.keeping.limits.room(gauge.estimate(replace(size, said=0, messages=0))))
+    state = state_of(whole.items, whole.keeping.around(), room // 4)
+    words = words_of(whole.items, min(gauge.chars_of(WORDS_TOKENS), room * 15 // 100))
+    kept = kept_steps(whole.projection.steps, min(room // 5, size.said // 4), MOST_STEPS)
+    text = recorder.ports.redactor.text(replacement(summary, state, words, _again(whole.projection, room)))
+    if not carries(text, state, words):
+        raise _end("The state of the work would not have survived, so nothing was replaced.", "compaction_failed")
+    messages = _after(whole, opened.item, text, kept)
+    after = measured(setup.system, setup.tools_now, messages)
+    if occasion.auto and after.said >= size.said:
+        raise _end("The summary is no shorter than the conversation, so nothing was replaced.", "compaction_failed")
+    act = Compaction(
+        act="summarized", tokens_before=gauge.estimate(size), tokens_after=gauge.estimate(after), kept_steps=kept
+    )
+    opened.replaced(before=len(whole.messages), after=len(messages), compaction=act)
+    return opened.complete(text), messages
+
+
+def _after(whole: _Whole, item: Item, text: str, kept: int) -> list[Message]:
+    """The messages that are left when `text` stands for all but the steps that are kept."""
+    act = Compaction(act="summarized", tokens_before=0, tokens_after=0, kept_steps=kept)
+    done = replace(item, status="completed", detail=text, compaction=act)
+    others = [one for one in whole.items if one.id != item.id]
+    return project([*others, done]).messages
+
+
+def _again(projection: Projection, room: int) -> list[str]:
+    """The latest results that can be read again, as lines of a list."""
+    gone = sorted(prunable(projection, latest=0), key=lambda item: item.started_at or "")
+    most = min(MOST_AGAIN, room // 2000)
+    lines: list[str] = []
+    for item in gone[-most:] if most else []:
+        assert item.call is not None
+        lines.append(f"{item.call.id}: {item.call.name} {about(item)} ({len(item.detail or ''):,} characters)")
+    return lines
+
+
+async def _summary(recorder: TurnRecorder, setup: "TurnSetup", whole: _Whole, occasion: Occasion) -> str:
+    asked = instruction(occasion.reason)
+    limits, gauge = whole.keeping.limits, whole.gauge
+    header = measured(setup.system, setup.tools_now, ()).header
+    room = max(gauge.chars_of(int(min(limits.window * occasion.share, limits.input))) - header - len(asked), 2000)
+    attempt = 1
+    while True:
+        try:
+            return await _told(recorder, setup, fitting(whole.messages, room), asked)
+        except ProviderError as error:
+            if error.category != "context_length" or attempt == ATTEMPTS:
+                raise
+        attempt, room = attempt + 1, room // 2
+
+
+async def _told(recorder: TurnRecorder, setup: "TurnSetup", messages: list[Message], asked: str) -> str:
     # As long as all of it fits, the request begins like the last one did, so that the provider's cache serves it.
     request = ModelRequest(
         model=setup.model,
         system=setup.system,
-        messages=(*fitting(messages, room), UserMessage(text=asked)),
+        messages=(*messages, UserMessage(text=asked)),
         tools=setup.tools_now,
         max_output_tokens=setup.max_output_tokens,
         effort=setup.effort,

@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from codewhale.domain import events as e
+from codewhale.domain.compactions import Compaction
 from codewhale.domain.errors import StoreError
 from codewhale.domain.records import (
     SCHEMA_VERSION,
@@ -56,6 +57,7 @@ class TurnRecorder:
         self.step = 0
         self._attempt: int | None = None
         self.rerouted: str | None = None
+        self.counted: Usage | None = None
 
     @property
     def turn(self) -> Turn:
@@ -196,6 +198,7 @@ class TurnRecorder:
 
     def add_usage(self, usage: Usage) -> None:
         """Count one model call's tokens into the turn."""
+        self.counted = usage
         self._usage = add_usage(self._usage, usage)
 
     def request_opened(self, request_id: str, resolution: Callable[[str], e.Payload]) -> None:
@@ -205,6 +208,11 @@ class TurnRecorder:
     def request_resolved(self, request_id: str) -> None:
         """The request has its answer in the log."""
         self._requests.pop(request_id, None)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no item is open."""
+        return not self._open
 
     def closed(self, item_id: str) -> None:
         """An item has ended."""
@@ -288,9 +296,10 @@ class OpenItem:
         """The item ended well; `detail` defaults to the sum of the deltas."""
         return self._end("completed", detail, metadata)
 
-    def replaced(self, *, before: int, after: int) -> None:
+    def replaced(self, *, before: int, after: int, compaction: Compaction) -> None:
         """What a compaction did: so many messages of the model's conversation became so many."""
         self._counts = (before, after)
+        self.item = replace(self.item, compaction=compaction)
 
     def fail(self, detail: str, *, metadata: dict[str, object] | None = None) -> Item:
         """The item ended badly, and why."""

@@ -30,6 +30,9 @@ def closing_events(view: ThreadView, clock: Clock) -> list[e.NewEvent]:
         for item in view.items_of(turn.id)
         if item.id in view.live_text
     ]
+    if view.thread.coherence_state == "refreshing_context":
+        crowded = replace(view.thread, coherence_state="getting_crowded", updated_at=now)
+        payloads.append((e.coherence(crowded, RESTARTED), None))
     ended = replace(
         turn, status="interrupted", ended_at=now, error=RESTARTED, error_code="restart", usage=view.usage.get(turn.id)
     )

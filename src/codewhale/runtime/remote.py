@@ -113,6 +113,9 @@ class RemoteClient:
     async def compact(self, thread_id: str, reason: str | None = None) -> StartedTurn:
         return await self._ask("POST", _thread(thread_id, "/compact"), StartedTurn, {"reason": reason})
 
+    async def uncompact(self, thread_id: str) -> StartedTurn:
+        return await self._ask("POST", _thread(thread_id, "/uncompact"), StartedTurn, {})
+
     async def steer(self, thread_id: str, turn_id: str, prompt: str) -> Turn:
         return await self._ask("POST", _turn(thread_id, turn_id, "/steer"), Turn, {"prompt": whole(prompt)})
 

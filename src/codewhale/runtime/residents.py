@@ -10,7 +10,7 @@ from collections import OrderedDict
 from msgspec import Struct, field
 
 from codewhale.context.conversation import messages
-from codewhale.domain.context import RequestShape
+from codewhale.context.estimate import Gauge, gauge_of
 from codewhale.domain.errors import NotFound
 from codewhale.domain.internal_events import StepCompleted
 from codewhale.domain.records import Thread
@@ -92,6 +92,7 @@ async def conversation_of(resident: Resident, store: Store, *, before: str) -> C
         if resident.settled is not None:
             await resident.settled
             resident.settled = None
+        last = _last_step(store, resident.thread.id)
         items = [item for item in store.items(resident.thread.id) if item.turn_id != before]
         taken = {item.call.id for item in items if item.call is not None}
         resident.conversation = Conversation(
@@ -99,12 +100,13 @@ async def conversation_of(resident: Resident, store: Store, *, before: str) -> C
             call_ids=taken,
             active=Activation(items),
             header=Header.of(store, resident.thread.id),
-            shapes=Shapes(_last_shape(store, resident.thread.id)),
+            shapes=Shapes(last.request if last is not None else None),
+            gauge=gauge_of(last.request, last.usage) if last is not None else Gauge(),
         )
     return resident.conversation
 
 
-def _last_shape(store: Store, thread_id: str) -> RequestShape | None:
+def _last_step(store: Store, thread_id: str) -> StepCompleted | None:
     last = store.latest(thread_id, StepCompleted.WIRE)
     step = last.decode() if last is not None else None
-    return step.request if isinstance(step, StepCompleted) else None
+    return step if isinstance(step, StepCompleted) else None

@@ -143,7 +143,9 @@ class Runtime:
         """A new thread, durable."""
         await self._heal()
         now = self._ports.clock.now()
-        thread = new_thread(cleaned(new, self._ports.redactor), self._defaults, thread_id=self._ports.ids.new("thr"), now=now)
+        thread = new_thread(
+            cleaned(new, self._ports.redactor), self._defaults, thread_id=self._ports.ids.new("thr"), now=now
+        )
         await self._record(thread, e.ThreadStarted(thread=thread))
         self._residents.add(thread)
         return thread
@@ -191,6 +193,10 @@ class Runtime:
     async def compact(self, thread_id: str, reason: str | None = None) -> StartedTurn:
         await self._heal()
         return await self._turns.compact(self.resident(thread_id), None if reason is None else whole(reason))
+
+    async def uncompact(self, thread_id: str) -> StartedTurn:
+        await self._heal()
+        return await self._turns.uncompact(self.resident(thread_id))
 
     async def steer(self, thread_id: str, turn_id: str, prompt: str) -> Turn:
         await self._heal()

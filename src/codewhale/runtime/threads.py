@@ -4,6 +4,7 @@ from typing import TypeVar
 
 from msgspec import UNSET, Struct, structs
 
+from codewhale.config.compaction import Compacting
 from codewhale.domain.commands import NewThread, ThreadPatch
 from codewhale.domain.errors import InvalidInput
 from codewhale.domain.records import SCHEMA_VERSION, Thread
@@ -14,7 +15,7 @@ from codewhale.policy.redaction.redactor import Redactor
 
 class Defaults(Struct, frozen=True, kw_only=True):
     """What a new thread, turn or task gets where nothing was given; which tools every request has beside the essential ones;
-    how many tasks run, and for how long."""
+    how many tasks run, and for how long; when a conversation is made smaller."""
 
     model: str
     workspace: str
@@ -26,6 +27,7 @@ class Defaults(Struct, frozen=True, kw_only=True):
     max_steps: int = 100
     always_load: tuple[str, ...] = ()
     tasks: TaskLimits = TaskLimits()
+    compaction: Compacting = Compacting()
 
 
 def new_thread(new: NewThread, defaults: Defaults, *, thread_id: str, now: str) -> Thread:

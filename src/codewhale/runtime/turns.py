@@ -17,7 +17,6 @@ from codewhale.domain.errors import Conflict, InvalidInput, StoreError
 from codewhale.domain.messages import UserMessage
 from codewhale.domain.records import SCHEMA_VERSION, Turn, summarize
 from codewhale.engine.client_tools import named
-from codewhale.engine.compact import Focus, compact
 from codewhale.engine.planning import Grant
 from codewhale.engine.ports import Ports
 from codewhale.engine.recorder import TurnRecorder
@@ -25,6 +24,7 @@ from codewhale.engine.requests import RequestDesk
 from codewhale.engine.turn import Conversation, TurnSetup, conclude, run_turn
 from codewhale.policy.mode import parse_mode
 from codewhale.runtime.answers import Answers
+from codewhale.runtime.compactions import Return, keeping_of, take_back, way_back
 from codewhale.runtime.outside import Outside
 from codewhale.runtime.residents import ActiveTurn, Resident, Residents, conversation_of
 from codewhale.runtime.threads import Defaults
@@ -92,6 +92,17 @@ class Turns:
         active.steerable = False
         return await self._launch(
             resident, active, active.recorder.begin_compaction, lambda: self._compact(resident, active, given, reason)
+        )
+
+    async def uncompact(self, resident: Resident) -> StartedTurn:
+        """Begin a turn that takes back the last compaction. `Conflict` when there is none or its messages would not fit."""
+        self._check_free(resident)
+        conversation = await conversation_of(resident, self._ports.store, before="")
+        back = way_back(resident, self._ports.store, self._stage.outside, conversation)
+        active = self._claimed(resident, TurnInput(prompt="", input_summary="Undo of a context compaction"), "")
+        active.steerable = False
+        return await self._launch(
+            resident, active, active.recorder.begin_compaction, lambda: self._take_back(resident, active, back)
         )
 
     def _claimed(self, resident: Resident, given: TurnInput, prompt: str) -> ActiveTurn:
@@ -218,13 +229,21 @@ class Turns:
         return await run_turn(active.recorder, prepare, active.steers, lambda: active.reason)
 
     async def _compact(self, resident: Resident, active: ActiveTurn, given: TurnInput, reason: str | None) -> Ticket:
+        from codewhale.engine.compact import compact  # noqa: PLC0415 - start-up: most turns are none
+
         async def work() -> None:
             conversation = await conversation_of(resident, self._ports.store, before=active.recorder.turn.id)
             resident.conversation = None
             prepared = self._setup(resident, active, given, conversation)
-            focus = Focus(window=prepared.model.window, reason=reason)
-            await compact(active.recorder, prepared.setup, conversation.messages, focus)
+            await compact(active.recorder, prepared.setup, conversation, reason)
             conversation.header.compacted(active.recorder)
+
+        return await conclude(active.recorder, work, active.steers, lambda: active.reason)
+
+    async def _take_back(self, resident: Resident, active: ActiveTurn, back: Return) -> Ticket:
+        async def work() -> None:
+            resident.conversation = None
+            take_back(active.recorder, back)
 
         return await conclude(active.recorder, work, active.steers, lambda: active.reason)
 
@@ -238,7 +257,9 @@ class Turns:
             steers=active.steers,
             conversation=conversation,
         )
-        return turn_setup(self._stage, sitting)
+        prepared = turn_setup(self._stage, sitting)
+        keeping = keeping_of(self._defaults, resident, active.recorder, prepared, conversation)
+        return replace(prepared, setup=replace(prepared.setup, keeping=keeping))
 
     def _release(self, resident: Resident, active: ActiveTurn, ticket: Ticket | None) -> None:
         if active.ended:
