@@ -120,6 +120,10 @@ KEYS: dict[str, Key] = {
     "snapshots.max_count": Key("snapshots.max_count", "saved states of one folder"),
     "snapshots.max_disk_mb": Key("snapshots.max_disk_mb", "space that those of one folder may take"),
     "snapshots.max_file_mb": Key("snapshots.max_file_mb", "a larger file is not saved"),
+    "compaction.auto": Key(
+        "compaction.auto", "make a conversation smaller before its model's window is full", "where the window is known"
+    ),
+    "compaction.threshold_percent": Key("compaction.threshold_percent", "the share of the window where that happens"),
     "audit.enabled": Key("audit.enabled", "keep an audit log"),
     "audit.path": Key("audit.path", "its file", "`audit.log` in codewhale's home"),
     "audit.max_bytes": Key("audit.max_bytes", "its size before it is put aside"),

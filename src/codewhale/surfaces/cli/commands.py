@@ -18,6 +18,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "usage": ("usage", "count the tokens used and what they cost"),
     "serve": ("serve", "run the HTTP server that apps and scripts connect to"),
     "demo": ("demo", "see it fix a small failing project, without any key"),
+    "config": ("config", "see and change the settings, and who set what"),
+    "auth": ("auth", "keep, see and forget the keys of providers"),
     "doctor": ("doctor", "check the set-up: settings, key, folders, tools"),
     "store": ("store", "check or rebuild the database that keeps the conversations"),
     "import": ("import_", "take over conversations from the files of a DeepSeek-TUI or CodeWhale folder"),

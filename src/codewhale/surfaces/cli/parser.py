@@ -14,6 +14,7 @@ from codewhale.config.load import Overrides, load
 from codewhale.config.settings import Settings
 from codewhale.domain.errors import InvalidInput
 from codewhale.domain.nearest import nearest
+from codewhale.domain.plain import plain, unturned
 from codewhale.surfaces.cli.commands import COMMANDS, GLOBAL_OPTIONS, PACKAGE
 
 
@@ -99,19 +100,28 @@ def command_parser(name: str) -> tuple[Parser, Callable[[argparse.Namespace], in
     return parser, command.run
 
 
+def overrides_of(args: argparse.Namespace, **more: Any) -> Overrides:
+    """What this command line says of settings; `more` are further leaves of its layer."""
+    layer = Layer(provider=args.provider, model=args.model, base_url=args.base_url, workspace=args.workspace, **more)
+    return Overrides(config=args.config, profile=args.profile, layer=layer)
+
+
 def settings_of(args: argparse.Namespace, *, quiet: bool = False, **more: Any) -> Settings:
     """The settings under this command line; `more` are further leaves of its layer. Unless `quiet`, a line on stderr tells
     of keys that were ignored."""
-    layer = Layer(provider=args.provider, model=args.model, base_url=args.base_url, workspace=args.workspace, **more)
-    settings = load(Overrides(config=args.config, profile=args.profile, layer=layer))
+    settings = load(overrides_of(args, **more))
     if settings.problems and not quiet:
-        count = len(settings.problems)
-        noun = "key" if count == 1 else "keys"
-        print(
-            f"note: {count} unknown {noun} in {settings.config_path} ignored; `codewhale doctor` lists them",
-            file=sys.stderr,
-        )
+        print(_ignored(settings), file=sys.stderr)
     return settings
+
+
+def _ignored(settings: Settings) -> str:
+    """One line, whatever the count: the first with what was meant, the rest by doctor."""
+    first, count = settings.problems[0], len(settings.problems)
+    meant = f" (did you mean {first.suggestion}?)" if first.suggestion else ""
+    more = f" and {count - 1} more" if count > 1 else ""
+    said = f"note: {first.key}{meant}{more} in {first.path} ignored; `codewhale doctor` lists what is"
+    return unturned(plain(said))
 
 
 def _sentence(text: str) -> str:
