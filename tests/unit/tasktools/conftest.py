@@ -15,7 +15,8 @@ from codewhale.testing.homes import settings_at
 from codewhale.testing.scene import MODEL, Extras, Scene, Stage, scene
 from codewhale.workspace.web.web import Web
 
-ENVIRON = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
+PATH = "/usr/local/bin:/usr/bin:/bin"
+ENVIRON = {"PATH": PATH}
 
 
 class Repository:
@@ -49,18 +50,18 @@ def repository(tmp_path: Path) -> Repository:
 
 @pytest.fixture
 def stage(tmp_path: Path, repository: Repository) -> Stage:
-    """`stage(script, defaults=None, gh=None)`."""
+    """`stage(script, defaults=None, gh=None, path=PATH)`."""
 
     @asynccontextmanager
     async def opened(
-        script: str, defaults: Defaults | None = None, gh: str | None = None
+        script: str, defaults: Defaults | None = None, gh: str | None = None, path: str = PATH
     ) -> AsyncGenerator[Scene, None]:
         (tmp_path / "home").mkdir(exist_ok=True)
         settings = settings_at(tmp_path, "http://127.0.0.1:1", {"DEEPSEEK_GH_BIN": gh} if gh is not None else None)
         around = surroundings_of(settings)
         given = defaults or Defaults(model=MODEL, workspace=str(repository.top), allow_shell=True)
         extras = Extras(processes_dir=str(tmp_path / "processes"), web=Web(OPEN), surroundings=around)
-        async with scene(str(repository.top), script, environ=ENVIRON, defaults=given, extras=extras) as found:
+        async with scene(str(repository.top), script, environ={"PATH": path}, defaults=given, extras=extras) as found:
             yield found
 
     return opened

@@ -57,7 +57,8 @@ PROGRAM = """#!{python} -I
 import json, os, sys
 here = os.path.dirname(os.path.abspath(__file__))
 with open(os.path.join(here, "asked"), "a") as file:
-    told = {{"words": sys.argv[1:], "stdin": sys.stdin.read(), "cwd": os.getcwd(), "pager": os.environ.get("GH_PAGER")}}
+    told = {{"words": sys.argv[1:], "stdin": sys.stdin.read(), "cwd": os.getcwd(), "pager": os.environ.get("GH_PAGER"),
+            "tokens": sorted(name for name in os.environ if name.endswith("TOKEN"))}}
     file.write(json.dumps(told) + "\\n")
 with open(os.path.join(here, "answers")) as file:
     answer = json.load(file).get(" ".join(sys.argv[1:3]), [1, "", "no such answer"])
@@ -82,6 +83,7 @@ class Asked(msgspec.Struct):
     stdin: str
     cwd: str
     pager: str
+    tokens: list[str]
 
 
 class Gh:
@@ -279,6 +281,36 @@ async def test_without_gh_there_is_no_tool(stage: Stage, gh: Gh) -> None:
     async with stage(calls(("github_issue_context", {"number": 5})), gh=str(gh.path) + "-missing") as scene:
         (item,) = await items(scene)
         assert "unavailable because gh is not installed on this machine" in text(item)
+
+
+async def test_a_gh_of_the_workspace_is_never_started(stage: Stage, gh: Gh, repository: Repository) -> None:
+    (repository.top / "bin").mkdir()
+    gh.path.rename(repository.top / "bin" / "gh")
+    path = f"{repository.top / 'bin'}:/usr/bin:/bin"
+    async with stage(calls(("github_issue_context", {"number": 5})), path=path) as scene:
+        (item,) = await items(scene)
+        assert text(item) == "The only gh here is a part of the workspace, which is not used."
+        assert not (repository.top / "bin" / "asked").exists()
+
+
+@pytest.mark.parametrize(
+    ("own", "tokens"),
+    [
+        ("git.example.com", ["GH_ENTERPRISE_TOKEN", "GH_TOKEN"]),
+        ("other.example.com", None),
+        ("", None),
+    ],
+)
+async def test_a_token_for_a_host_of_ones_own_goes_to_no_other(
+    run: Run, gh: Gh, repository: Repository, monkeypatch: pytest.MonkeyPatch, own: str, tokens: list[str] | None
+) -> None:
+    for name, value in (("GH_TOKEN", "a"), ("GH_ENTERPRISE_TOKEN", "b"), ("GH_HOST", own), ("SOME_TOKEN", "c")):
+        monkeypatch.setenv(name, value)
+    await run(("github_issue_context", {"number": 5}))
+    assert [asked.tokens for asked in gh.asked] == [["GH_TOKEN"]]
+    repository.git("remote", "set-url", "origin", "https://git.example.com/whale/pod")
+    await run(("github_issue_context", {"number": 5}))
+    assert [asked.tokens for asked in gh.asked[1:]] == ([tokens] if tokens is not None else [])
 
 
 async def test_a_repository_of_nowhere_has_no_issues(run: Run, gh: Gh, repository: Repository) -> None:

@@ -14,6 +14,7 @@ from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.wishes.outputs import keep
 from codewhale.tools.github import GithubView, ReadGithub, SendGithub, Sent, Step
 from codewhale.workspace.git.remote import Hosted
+from codewhale.workspace.git.run import lies_in
 from codewhale.workspace.plain import plain
 from codewhale.workspace.processes import Command, ProcessResult
 
@@ -39,10 +40,16 @@ async def read(wish: ReadGithub, origin: Origin, runtime: Runtime) -> GithubView
     if wish.comments:
         fields += ",comments"
     where = (str(wish.number), "--repo", wish.place.slug)
-    matter = _decoded(await _answer(runtime, wish.place, Step(words=(wish.target, "view", *where, "--json", fields))))
+    matter = _decoded(
+        await _answer(
+            runtime, origin.workspace, wish.place, Step(words=(wish.target, "view", *where, "--json", fields))
+        )
+    )
     diff = ""
     if wish.diff:
-        diff = await _answer(runtime, wish.place, Step(words=("pr", "diff", *where, "--color", "never")))
+        diff = await _answer(
+            runtime, origin.workspace, wish.place, Step(words=("pr", "diff", *where, "--color", "never"))
+        )
     kept: list[Kept] = []
     labels: list[str] = []
     shown = [heading_of(matter, pull_request=wish.target == "pr")]
@@ -68,22 +75,17 @@ async def send(wish: SendGithub, origin: Origin, runtime: Runtime) -> Sent:
     for step in wish.steps:
         clean = Step(words=step.words, body=recorder.ports.redactor.text(step.body))
         try:
-            answers.append(plain(await _answer(runtime, wish.place, clean)))
+            answers.append(plain(await _answer(runtime, origin.workspace, wish.place, clean)))
         except ToolError as error:
             return Sent(answers=tuple(answers), problem=error.message)
     return Sent(answers=tuple(answers))
 
 
-async def _answer(runtime: Runtime, place: Hosted, step: Step) -> str:
+async def _answer(runtime: Runtime, workspace: str, place: Hosted, step: Step) -> str:
     """What gh says; `ToolError` with its own words when it fails."""
-    processes = runtime.outside.processes
-    around = runtime.outside.surroundings
-    program = processes.find(around.gh if around is not None and around.gh is not None else "gh")
-    if program is None:
-        raise ToolError("gh is not installed on this machine.", category="not_available")
-    result = await processes.run(
+    result = await runtime.outside.processes.run(
         Command(
-            argv=(program, *step.words),
+            argv=(_program(runtime, workspace), *step.words),
             cwd="/",
             timeout=SECONDS,
             stdin=step.body.encode("utf-8", "replace"),
@@ -94,6 +96,18 @@ async def _answer(runtime: Runtime, place: Hosted, step: Step) -> str:
     )
     _check(result, step, place.host)
     return result.stdout.text
+
+
+def _program(runtime: Runtime, workspace: str) -> str:
+    """The person's gh: what the settings name, else the one in the path, which must not be the workspace's own."""
+    around = runtime.outside.surroundings
+    named = around.gh if around is not None else None
+    program = runtime.outside.processes.find(named or "gh")
+    if program is None:
+        raise ToolError("gh is not installed on this machine.", category="not_available")
+    if named is None and lies_in(program, workspace):
+        raise ToolError("The only gh here is a part of the workspace, which is not used.", category="not_available")
+    return program
 
 
 def _login(host: str) -> dict[str, str]:

@@ -181,9 +181,12 @@ def _disabled(drivers: Sequence[str]) -> Iterator[tuple[str, str]]:
 def find_git(processes: Processes, workspace: str) -> Git | None:
     """The installed git; None when there is none, or when the one found lies in the workspace itself."""
     program = processes.find("git")
-    if program is None:
-        return None
-    real, inside = os.path.realpath(program), os.path.realpath(workspace)
-    if inside != "/" and (real + "/").startswith(inside.rstrip("/") + "/"):
+    if program is None or lies_in(program, workspace):
         return None
     return Git(processes=processes, program=program)
+
+
+def lies_in(program: str, workspace: str) -> bool:
+    """Whether the program is a part of the workspace, and so not the person's."""
+    real, inside = os.path.realpath(program), os.path.realpath(workspace)
+    return inside != "/" and (real + "/").startswith(inside.rstrip("/") + "/")
