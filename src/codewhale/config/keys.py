@@ -13,6 +13,7 @@ from msgspec import Meta, Struct, field
 from codewhale.config.audit import Audit
 from codewhale.config.auto import AutoKeys, auto_of
 from codewhale.config.budgets import BudgetKeys, budget_plan
+from codewhale.config.compaction import Compacting
 from codewhale.config.hooks import HooksKeys, hook_settings
 from codewhale.config.layers import Layer, ProviderLayer
 from codewhale.config.lsp import LspKeys, lsp_settings
@@ -127,6 +128,7 @@ class FileKeys(Struct, frozen=True, kw_only=True):
     auto: AutoKeys = AutoKeys()
     snapshots: SnapshotKeys = SnapshotKeys()
     audit: Audit = Audit()
+    compaction: Compacting = Compacting()
     memory: MemoryKeys = MemoryKeys()
     vision_model: VisionKeys | None = None
     budgets: BudgetKeys = BudgetKeys()
@@ -148,6 +150,7 @@ _TABLES: dict[str, type[Struct]] = {
     "auto": AutoKeys,
     "snapshots": SnapshotKeys,
     "audit": Audit,
+    "compaction": Compacting,
     "memory": MemoryKeys,
     "vision_model": VisionKeys,
     "budgets": BudgetKeys,
@@ -222,6 +225,7 @@ def _layer(keys: FileKeys, problems: tuple[Problem, ...], path: str) -> Layer:
         fallback_providers=keys.fallback_providers or None,
         snapshots=snapshot_limits(keys.snapshots),
         audit=keys.audit,
+        compaction=keys.compaction,
         vision=vision_of(keys.vision_model),
         budgets=budget_plan(keys.budgets),
         allow_insecure_http=keys.allow_insecure_http,

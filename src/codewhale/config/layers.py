@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from codewhale.config.audit import Audit
 from codewhale.config.auto import Auto
+from codewhale.config.compaction import Compacting
 from codewhale.config.redaction import Redaction
 from codewhale.config.settings import ApprovalPolicy, Problem, Retry, Search, Secret, Vision
 from codewhale.domain.budgets import BudgetPlan
@@ -68,6 +69,7 @@ class Layer(Struct, frozen=True, kw_only=True):
     vision: Vision | None = None
     budgets: BudgetPlan | None = None
     audit: Audit | None = None
+    compaction: Compacting | None = None
     tool_audit_log: str | None = None
     allow_insecure_http: bool | None = None
     proxy: str | None = None

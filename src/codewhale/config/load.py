@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from codewhale.config.audit import Audit
 from codewhale.config.auto import Auto
+from codewhale.config.compaction import Compacting
 from codewhale.config.credentials import Credentials, credentials_of
 from codewhale.config.environment import given
 from codewhale.config.layers import Layer, stacked
@@ -75,6 +76,7 @@ def load(
         fallback_providers=all_of.fallback_providers or (),
         snapshots=all_of.snapshots or SnapshotLimits(),
         audit=_audit(path, all_of.audit),
+        compaction=all_of.compaction or Compacting(),
         vision=all_of.vision,
         budgets=all_of.budgets or BudgetPlan(),
         tool_audit_log=all_of.tool_audit_log,

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from codewhale.config.audit import Audit
 from codewhale.config.auto import Auto
+from codewhale.config.compaction import Compacting
 from codewhale.config.redaction import Redaction
 from codewhale.domain.budgets import BudgetPlan
 from codewhale.domain.confinement import Policy, Surface
@@ -183,6 +184,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     vision: Vision | None = None
     budgets: BudgetPlan = BudgetPlan()
     audit: Audit = Audit()
+    compaction: Compacting = Compacting()
     tool_audit_log: str | None = None
     allow_insecure_http: bool = False
     proxy: str | None = None

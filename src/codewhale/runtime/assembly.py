@@ -8,7 +8,6 @@ from codewhale.config.environment import environment, given
 from codewhale.config.settings import Settings
 from codewhale.domain.ports import RandomIds, SystemClock
 from codewhale.engine.ports import Ports
-from codewhale.llm.pace import Lane
 from codewhale.runtime.auditing import Auditor
 from codewhale.runtime.budgets.door import BudgetDoor
 from codewhale.runtime.confining import granted
@@ -122,4 +121,5 @@ def defaults_of(settings: Settings) -> Defaults:
         max_steps=settings.max_steps,
         always_load=settings.always_load,
         tasks=settings.tasks,
+        compaction=settings.compaction,
     )

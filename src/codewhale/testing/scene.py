@@ -107,7 +107,8 @@ class Extras(Struct, frozen=True, kw_only=True):
     budgets: BudgetPlan | None = None
     rate: RateAt = no_rate
     models: ModelSource | None = None
-    """Who is called instead of the scripted model in process."""
+    window: int | None = None
+    """`models` is called instead of the scripted model in process, whose window in tokens is `window`."""
 
 
 def _trusted(workspace: str, path: str, content: bytes) -> bool:
@@ -142,7 +143,8 @@ async def scene(
                 Ports(store=store, clock=clock, ids=SequentialIds()),
                 defaults or Defaults(model=MODEL, workspace=workspace, allow_shell=True),
                 Outside(
-                    models=more.models or (lambda model, _: Model(provider=provider, name=model, rate=more.rate)),
+                    models=more.models
+                    or (lambda model, _: Model(provider=provider, name=model, rate=more.rate, window=more.window)),
                     processes=processes,
                     waiter=waiter,
                     processes_dir=more.processes_dir,
