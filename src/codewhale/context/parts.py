@@ -34,6 +34,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     instructions: str = ""
     skills: str = ""
     memory: str = ""
+    anchors: str = ""
+    handoff: str = ""
 
 
 def parts_of(facts: Facts) -> tuple[ContextPart, ...]:
@@ -46,6 +48,8 @@ def parts_of(facts: Facts) -> tuple[ContextPart, ...]:
         "instructions": facts.instructions,
         "skills": facts.skills,
         "memory": facts.memory,
+        "anchors": facts.anchors,
+        "handoff": facts.handoff,
         "mode": _mode(facts.mode),
         "approvals": facts.approvals,
         "sandbox": f"Sandbox: {facts.confined}." if facts.confined else "",

@@ -4,6 +4,7 @@ nothing.
 
 import os
 
+from codewhale.context.beside import anchors, handoff
 from codewhale.context.documents import Documents, project_documents, rendered
 from codewhale.context.parts import Facts, parts_of
 from codewhale.domain.context import ContextPart
@@ -33,6 +34,8 @@ def header_parts(
         instructions=rendered(documents),
         skills=skills,
         memory=_memory(thread, outside),
+        anchors=anchors(thread.workspace),
+        handoff=handoff(thread.workspace),
     )
     redacted = recorder.ports.redactor.text
     parts = tuple(ContextPart(name=part.name, text=redacted(part.text)) for part in parts_of(facts))
