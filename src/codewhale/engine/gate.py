@@ -103,6 +103,7 @@ def _required(
     call = planned.subject
     assert call is not None
     judged = call.judged
+    read = next((ruling.reason for ruling in decision.trail if ruling.layer == "command"), None)
     return e.ApprovalRequired(
         id=planned.call.id,
         approval_id=planned.call.id,
@@ -115,6 +116,6 @@ def _required(
         confined_by=", ".join(confined_by(call, posture, decision)) or None,
         targets=tuple(dict.fromkeys(t.real for t in call.targets if t.write or t.real != t.path))[:MOST_TARGETS],
         safety_level=judged.verdict if judged is not None else None,
-        safety_reason=judged.reason if judged is not None else None,
+        safety_reason=read or judged.reason if judged is not None else None,
         seal=sealed,
     )

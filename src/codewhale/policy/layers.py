@@ -77,6 +77,11 @@ def command_layer(call: PlannedCall, posture: Posture) -> Rulings:
         yield _ruling("command", "ask", judged.rule, judged.reason)
     elif posture.proved and not call.environ:
         yield _ruling("command", "clear", judged.rule, f"{judged.reason}; it runs with the workspace read-only")
+    elif call.environ:
+        names = ", ".join(name for name, _ in call.environ)
+        yield _ruling(
+            "command", "ask", "ask.environ", f"{judged.reason}, but variables are added that may change it: {names}"
+        )
 
 
 def network_layer(call: PlannedCall, posture: Posture) -> Rulings:

@@ -166,3 +166,11 @@ def test_the_way_to_the_web_is_told(codewhale: Codewhale, home: Path) -> None:
     assert "ok search the web is searched by brave" in lines
     assert "sec-ret" not in ran.out
     assert doctor(codewhale)["web"] == {"network_default": "prompt", "search_provider": "brave", "search_ready": True}
+
+
+def test_a_sink_that_cannot_sign_is_told(codewhale: Codewhale, home: Path) -> None:
+    home.mkdir()
+    sink = '[[hooks.sinks]]\ntype = "webhook"\nurl = "https://example.org/x"\nsecret_env = "A_KEY_THAT_IS_NOT_SET"\n'
+    (home / "config.toml").write_text(sink)
+    told = codewhale("doctor").out
+    assert "webhook https://example.org/x: A_KEY_THAT_IS_NOT_SET is not set" in told

@@ -92,8 +92,11 @@ def test_what_was_not_asked_says_by_which_rule_and_what_confines_it(script: Turn
 
 
 def test_what_confined_a_program_is_said_by_its_result_where_decisions_are_not_sent(script: TurnScript) -> None:
-    script.called("i1", "exec_shell", {"command": "make"}).returned("i1", "made", confined_by="none")
-    script.called("i2", "exec_shell", {"command": "make"}).returned("i2", "made", confined_by="landlock")
+    for number, held in enumerate(("none", "landlock")):
+        start = e.ToolStart(id=f"call_{number}", name="exec_shell", input={"command": "make"})
+        script.add(e.ItemStarted(item=made_item(f"i{number}", "command_execution", "in_progress"), tool=start))
+        done = made_item(f"i{number}", "command_execution", "completed", "", {"confined_by": held})
+        script.add(e.ItemCompleted(item=done))
     assert [piece.text for piece in texts(script)] == [
         "→ exec_shell  make",
         "  confined not at all: programs run with all that you may do",

@@ -14,7 +14,7 @@ from codewhale.domain.errors import ConfigError
 from codewhale.domain.hooks import Sink
 from codewhale.llm.transport.direct import DirectTransport
 from codewhale.runtime.outbox.deliveries import Deliver, Refused, Unreachable, signature, to_address, to_file
-from codewhale.runtime.outbox.outbox import Outbox
+from codewhale.runtime.outbox.outbox import CLOSING, Outbox
 from codewhale.store.sqlite import SqliteStore
 from codewhale.testing.scribe import Scribe
 from codewhale.testing.socket_server import Received, SocketServer, Wire
@@ -54,7 +54,7 @@ class Desk:
 
 @asynccontextmanager
 async def delivering(
-    sinks: Mapping[Sink, Deliver], folder: Path, store: SqliteStore, waiter: NoTime | None = None
+    sinks: Mapping[Sink, Deliver | None], folder: Path, store: SqliteStore, waiter: NoTime | None = None
 ) -> AsyncGenerator[list[str], None]:
     """An outbox at work; everything recorded inside is delivered when this is left."""
     said: list[str] = []
@@ -109,6 +109,34 @@ async def test_a_sink_that_is_away_gets_everything_later_and_holds_up_nobody(
     assert [desk.got for desk in desks.values()] == [[1, 2], [1, 2]]
     assert waiter.delays == [1, 2, 4, 8, 16, 32, 64, 128, 256, *[300] * 11]
     assert said == ["webhook http://127.0.0.1/away: no route; trying again until it can be delivered"]
+
+
+async def test_a_sink_that_cannot_be_signed_for_keeps_its_events(
+    tmp_path: Path, store: SqliteStore, scribe: Scribe
+) -> None:
+    async with delivering({ALL: None}, tmp_path, store):
+        await store.append(scribe.start())
+    later = Desk()
+    async with delivering({ALL: later}, tmp_path, store):
+        await store.append(scribe.update(title="a"))
+    assert later.got == [1, 2]
+
+
+async def test_nobody_waits_for_a_sink_that_is_away_where_nothing_was_recorded(
+    tmp_path: Path, store: SqliteStore, scribe: Scribe
+) -> None:
+    async with delivering({ALL: None}, tmp_path, store):
+        await store.append(scribe.start())
+    asked: list[float | None] = []
+
+    class Never(NoTime):
+        async def until(self, woken: asyncio.Event, seconds: float | None) -> bool:
+            asked.append(seconds)
+            return await woken.wait()
+
+    async with delivering({ALL: Desk([Unreachable("no")])}, tmp_path, store, Never()):
+        pass
+    assert CLOSING not in asked
 
 
 async def test_what_is_refused_for_good_is_left_out_and_written_down(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from codewhale.domain.tools import Effect, Verdict
+from codewhale.policy.commands.verdict import Judgement
 from codewhale.policy.decide import PlannedCall, Posture, approval_key, decide
 from codewhale.policy.mode import Mode, parse_mode
 
@@ -117,3 +118,15 @@ def test_a_tighter_mode_never_allows_more(planned: PlannedCall, posture: Posture
 @given(calls, postures)
 def test_trust_answers_no_approval(planned: PlannedCall, posture: Posture) -> None:
     assert decide(planned, replace(posture, trust_mode=True)) == decide(planned, replace(posture, trust_mode=False))
+
+
+def test_a_harmless_command_with_variables_from_a_hook_is_asked_and_says_so() -> None:
+    judged = Judgement(verdict="safe", reason="ls only reads", class_="files", rule="safe.files")
+    plain = replace(call("read", "execute"), judged=judged)
+    posture = Posture(tier="bubblewrap", allow_shell=True)
+    assert (decide(plain, posture).verdict, decide(plain, posture).rule) == ("allow", "safe.files")
+    given = decide(replace(plain, environ=(("PAGER", "x"),)), posture)
+    assert given.verdict == "ask"
+    assert [ruling.reason for ruling in given.trail if ruling.layer == "command"] == [
+        "ls only reads, but variables are added that may change it: PAGER"
+    ]

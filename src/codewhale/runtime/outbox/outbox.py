@@ -42,10 +42,15 @@ class Envelope(Struct, frozen=True, omit_defaults=True):
 
 
 class Outbox:
-    """The sinks of one runtime. `folder` keeps where each of them is."""
+    """The sinks of one runtime. `folder` keeps where each of them is. The events of one without a way to deliver wait."""
 
     def __init__(
-        self, sinks: Mapping[Sink, Deliver], folder: str, store: Store, waiter: Waiter, say: Callable[[str], None]
+        self,
+        sinks: Mapping[Sink, Deliver | None],
+        folder: str,
+        store: Store,
+        waiter: Waiter,
+        say: Callable[[str], None],
     ) -> None:
         self._sinks = sinks
         self._places = Places(folder)
@@ -53,13 +58,15 @@ class Outbox:
         self._waiter = waiter
         self._say = say
         self._closing = asyncio.Event()
+        self._began = store.latest_seq
         self._from = {sink: self._place(sink) for sink in sinks}
 
     async def follow(self) -> None:
         """Deliver until `close`. Every sink on its own."""
         async with asyncio.TaskGroup() as group:
             for sink, deliver in self._sinks.items():
-                group.create_task(self._follow(sink, deliver))
+                if deliver is not None:
+                    group.create_task(self._follow(sink, deliver))
 
     def close(self) -> None:
         """Stop once everything recorded so far is delivered, or within a few seconds."""
@@ -78,12 +85,14 @@ class Outbox:
             await self._until_closed(sink, reading)
 
     async def _until_closed(self, sink: Sink, reading: "asyncio.Task[None]") -> None:
-        """When it is time to close, what is recorded until then may still go out, for a while."""
+        """When it is time to close, what is recorded until then may still go out, for a while; nobody waits where nothing
+        was recorded since the beginning."""
         await self._closing.wait()
         last = self._store.latest_seq
-        done = asyncio.Event()
-        self._places.tell(sink, last, done)
-        await self._waiter.until(done, CLOSING)
+        if last > self._began:
+            done = asyncio.Event()
+            self._places.tell(sink, last, done)
+            await self._waiter.until(done, CLOSING)
         reading.cancel()
 
     async def _read(self, sink: Sink, deliver: Deliver) -> None:

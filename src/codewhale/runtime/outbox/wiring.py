@@ -10,7 +10,6 @@ from codewhale.config.dotenv import all_variables
 from codewhale.config.environment import given
 from codewhale.config.routes import proxy_for
 from codewhale.config.settings import Settings
-from codewhale.domain.errors import ConfigError
 from codewhale.domain.hooks import Sink
 from codewhale.runtime.group import task_group
 from codewhale.runtime.outbox.deliveries import Deliver, to_address, to_file, to_stdout
@@ -21,8 +20,8 @@ from codewhale.work.port import TimeoutWaiter
 
 @asynccontextmanager
 async def delivering(settings: Settings, store: Store, *, serving: bool) -> AsyncGenerator[None, None]:
-    """Deliver events as long as this is entered, and what is left for a moment after. `ConfigError` for a sink whose key is
-    not set."""
+    """Deliver events as long as this is entered, and what is left for a moment after. The events of a sink whose key is not
+    set wait in the log, and that is said."""
     outbox = _outbox(settings, store, serving=serving)
     if outbox is None:
         yield
@@ -50,17 +49,22 @@ def _outbox(settings: Settings, store: Store, *, serving: bool) -> Outbox | None
     )
 
 
-def _delivery(sink: Sink, settings: Settings) -> Deliver:
+def unsigned(sink: Sink) -> str | None:
+    """Why nothing can be delivered to a sink that wants its events signed."""
+    if not sink.secret_env or given(all_variables(), sink.secret_env) is not None:
+        return None
+    return f"{sink.secret_env} is not set, so nothing can be signed; its events wait until it is"
+
+
+def _delivery(sink: Sink, settings: Settings) -> Deliver | None:
     if sink.kind == "stdout":
         return to_stdout
     if sink.kind == "jsonl":
         return to_file(sink.target)
+    if (missing := unsigned(sink)) is not None:
+        _say(f"{sink.kind} {sink.target}: {missing}")
+        return None
     key = given(all_variables(), sink.secret_env) if sink.secret_env else None
-    if sink.secret_env and key is None:
-        raise ConfigError(
-            f"hooks.sinks: {sink.target} is to be signed with {sink.secret_env}, which is not set",
-            hint=f"set {sink.secret_env}, or take secret_env out of the sink",
-        )
     from codewhale.llm.connect import open_transport  # noqa: PLC0415 - only for sinks that are addresses
 
     transport = open_transport(proxy_for(settings, sink.target), settings.ca_file)

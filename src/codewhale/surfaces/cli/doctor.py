@@ -20,6 +20,7 @@ from codewhale.config.settings import Settings
 from codewhale.domain.errors import CodewhaleError
 from codewhale.runtime.edit_diagnostics import language_programs
 from codewhale.runtime.judging import rules_here
+from codewhale.runtime.outbox.wiring import unsigned
 from codewhale.runtime.owner import owner_of
 from codewhale.runtime.sandbox import proved
 from codewhale.runtime.tool_needs import lacking, tool_count
@@ -66,6 +67,7 @@ def findings(settings: Settings) -> list[Finding]:
         _directory("workspace", settings.workspace),
         _trust(settings),
         *_permissions(settings),
+        *_sinks(settings),
         _directory("data", settings.runtime_dir),
         _owner(settings),
         *_sandbox(),
@@ -130,6 +132,12 @@ def _permissions(settings: Settings) -> list[Finding]:
     broken = [Finding("bad", "rules", f"{text}: everything is asked in this workspace") for text in limits.broken]
     ignored = [Finding("note", "rules", f"{one.path}: {one.key}: {one.message}") for one in limits.ignored]
     return [first, *broken, *ignored]
+
+
+def _sinks(settings: Settings) -> list[Finding]:
+    """Only what keeps events from being delivered."""
+    told = [(sink, unsigned(sink)) for sink in settings.hooks.sinks if settings.hooks.enabled]
+    return [Finding("bad", "sinks", f"{sink.kind} {sink.target}: {why}") for sink, why in told if why is not None]
 
 
 def _undo(settings: Settings) -> Finding:

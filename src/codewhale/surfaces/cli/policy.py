@@ -132,8 +132,15 @@ def _explain(args: argparse.Namespace, settings: Settings) -> int:
     if args.json:
         write_lines([msgspec.json.encode({"decision": found.decision, "confined_by": found.confined_by})])
     else:
-        write_text(clean("\n".join(_explained(command, found)) + "\n"))
+        write_text(clean("\n".join([*_explained(command, found), *_unasked_hooks(settings)]) + "\n"))
     return 0
+
+
+def _unasked_hooks(settings: Settings) -> list[str]:
+    """What `explain` cannot tell, as it runs nothing: the words of the person's hooks."""
+    given = {hook.event for hook in settings.hooks.hooks if settings.hooks.enabled}
+    asked = [event for event in ("tool_call_before", "shell_env") if event in given]
+    return [f"hooks     not asked for this: {', '.join(asked)}; their word may change it"] if asked else []
 
 
 def _explained(command: str, found: Explained) -> list[str]:

@@ -162,7 +162,7 @@ def _item_end(progress: Progress, item: Item) -> list[Piece]:
     if item.kind == "agent_message":
         return _answer_end(progress, item)
     if item.kind in _TOOLS:
-        held = None if item.id in progress.shown else _confined_by(item)
+        held = _confined_by(item) if item.kind == "command_execution" and item.id not in progress.shown else None
         return [*([Piece("note", f"  {_short(held)}")] if held is not None else []), *_tool_end(item)]
     if item.kind in ("status", "context_compaction"):
         return [Piece("note", f"· {_one_line(item.detail or item.summary)}")]
@@ -188,7 +188,7 @@ def _tool_end(item: Item) -> list[Piece]:
     if item.status == "completed" and isinstance(diff, str) and diff:
         return [Piece("note", "\n".join([_indented(diff, DIFF_LINES), *_brought(item)]))]
     if item.status == "completed":
-        return [Piece("note", _tail(item.detail or ""))] if item.kind == "command_execution" else []
+        return [Piece("note", _tail(item.detail))] if item.kind == "command_execution" and item.detail else []
     word = "failed" if item.status == "failed" else "interrupted"
     return [Piece("problem", f"  {word}: {_indented(item.detail or item.summary, ERROR_LINES).lstrip()}")]
 
