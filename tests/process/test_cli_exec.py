@@ -97,7 +97,7 @@ def test_a_server_that_only_flags_name_can_be_gone_on_with(start: Start, model: 
     assert finished(start("exec", *where, "--continue", "hello again"))[:2] == (0, "Hello.\n")
     code, _, err = finished(start("exec", "--continue", "hello again"))
     assert code == 1
-    assert "! there is no provider 'mine'. Known are atlascloud, " in err
+    assert "! there is no provider 'mine'. Known are anthropic, atlascloud, " in err
     assert "or with --base-url" in err
     code, _, err = finished(start("exec", "--continue", "--provider", "openai", "hello again"))
     assert (code, err.splitlines()) == (

@@ -17,7 +17,6 @@ from codewhale.domain.messages import Effort
 Replay = Literal["none", "reasoning_content", "reasoning", "sealed"]
 """How earlier reasoning goes back: in a field of the message, or as the sealed blocks in which it came."""
 Dialect = Literal["chat", "anthropic", "responses"]
-DIALECTS: tuple[Dialect, ...] = ("chat", "anthropic", "responses")
 Fields = dict[str, object]
 
 DEFAULT_WINDOW = 128_000
