@@ -40,6 +40,7 @@ EVENTS = [
     "context.told",
     "snapshot.taken",
     "budget.reserved",
+    "route.chosen",
     "process.started",
     "process.ended",
     "process.told",
@@ -59,7 +60,7 @@ def test_few_are_kept_from_the_published_stream() -> None:
         "automation.updated",
         "occurrence.updated",
         "snapshot.taken",
-    } | {"context.pinned", "context.told"}
+    } | {"context.pinned", "context.told", "budget.reserved", "route.chosen"}
     assert ours | processes == INTERNAL
 
 
