@@ -123,7 +123,7 @@ async def _replaced(
     room = gauge.chars_of(whole.keeping.limits.room(gauge.estimate(replace(size, said=0, messages=0))))
     state = state_of(whole.items, whole.keeping.around(), room // 4)
     words = words_of(whole.items, min(gauge.chars_of(WORDS_TOKENS), room * 15 // 100))
-    kept = kept_steps(whole.projection.steps, min(room // 5, size.said // 4), MOST_STEPS)
+    kept = _kept(whole.projection, room, size.said)
     text = recorder.ports.redactor.text(replacement(summary, state, words, _again(whole.projection, room)))
     if not carries(text, state, words):
         raise _end("The state of the work would not have survived, so nothing was replaced.", "compaction_failed")
@@ -144,6 +144,15 @@ def _after(whole: _Whole, item: Item, text: str, kept: int) -> list[Message]:
     done = replace(item, status="completed", detail=text, compaction=act)
     others = [one for one in whole.items if one.id != item.id]
     return project([*others, done]).messages
+
+
+def _kept(projection: Projection, room: int, said: int) -> int:
+    """How many steps stay: a few that are small against the rest, and the latest one, which the model has just made, even when
+    it is not so small."""
+    steps = projection.steps
+    return max(
+        kept_steps(steps, min(room // 5, said // 4), MOST_STEPS), kept_steps(steps, min(room * 2 // 5, said // 2), 1)
+    )
 
 
 def _again(projection: Projection, room: int) -> list[str]:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from codewhale.context.conversation import project
 from codewhale.context.estimate import Size, measured
-from codewhale.context.pruning import prune, saved
+from codewhale.context.pruning import LATEST_STEPS, kept_steps, prune, saved
 from codewhale.domain.compactions import Compaction
 from codewhale.domain.errors import ProviderError
 from codewhale.engine.compact import FEWEST, Occasion, summarize, told_items
@@ -71,23 +71,32 @@ class Crowding:
         try:
             setup = await self._summarized(setup, conversation)
         except (ProviderError, TurnEnd) as error:
-            if lost and not _passing(error):
-                raise self._hopeless(_words(error)) from error
-            if lost:
+            if not lost:
+                return setup  # its item says why; the request still fits
+            last = min(limits.input, tokens * 8 // 10)
+            if await self._pruned(setup, conversation, size, last, latest=1):
+                return setup
+            if _passing(error):
                 raise
-            return setup  # its item says why; the request still fits
+            raise self._hopeless(_words(error)) from error
         left = conversation.gauge.estimate(_size(setup, conversation))
         if left > limits.window:
             raise self._hopeless(f"It is still about {left:,} tokens after it was summarised.")
         return setup
 
-    async def _pruned(self, setup: "TurnSetup", conversation: "Conversation", size: Size, goal: int) -> bool:
-        """Whether leaving out old results was enough; when it would not be, none is left out."""
+    async def _pruned(
+        self, setup: "TurnSetup", conversation: "Conversation", size: Size, goal: int, latest: int | None = None
+    ) -> bool:
+        """Whether leaving out old results was enough; when it would not be, none is left out. Those of the `latest` steps stay:
+        as many as have room, where it is not said."""
         gauge = conversation.gauge
         over = size.whole - gauge.chars_of(goal)
         items = await told_items(self._recorder, self._pending())
         projection = project(items)
-        stubs = prune(projection, over)
+        if latest is None:
+            room = gauge.chars_of(self._keeping.limits.room(_header(conversation, size)))
+            latest = max(kept_steps(projection.steps, room * 2 // 5, LATEST_STEPS), 1)
+        stubs = prune(projection, over, latest=latest)
         gone = saved(projection, stubs)
         if not stubs or gone < over:
             return False
