@@ -24,6 +24,7 @@ TEXT_KEPT = 2000
 """Characters of the answer that are kept for the summary; the whole is in the thread."""
 
 _OPENING = {e.ApprovalRequired.WIRE, e.UserInputRequired.WIRE}
+_ITEMS = {e.ItemStarted.WIRE, e.ItemCompleted.WIRE, e.ItemFailed.WIRE, e.ItemInterrupted.WIRE}
 _CLOSING = {
     e.ApprovalDecided.WIRE,
     e.ApprovalTimeout.WIRE,
@@ -53,6 +54,7 @@ class TaskRun:
         self._news = asyncio.Event()
         self._stop: Cause | None = None
         self._waiting = 0
+        self._calls: set[str] = set()
         self._text: list[str] = []
         self._kept = 0
         self._turn: Turn | None = None
@@ -141,8 +143,8 @@ class TaskRun:
             return self._stop, now
         if now >= over:
             return "wall_timeout", now
-        if self._waiting > 0:
-            return None, over
+        if self._waiting > 0 or self._calls:
+            return None, over  # a call has a limit of its own, and may be silent until then
         return ("idle_timeout", now) if now >= idle else (None, min(over, idle))
 
     async def _interrupt(self, thread_id: str, turn_id: str) -> None:
@@ -171,14 +173,23 @@ class TaskRun:
             self._waiting += 1
         elif event.event in _CLOSING:
             self._waiting -= 1
-        elif event.event == e.ItemCompleted.WIRE:
-            payload = event.decode()
-            if isinstance(payload, e.ItemCompleted) and payload.item.kind == "agent_message" and self._kept < TEXT_KEPT:
-                said = (payload.item.detail or "")[: TEXT_KEPT - self._kept]
-                self._text.append(said)
-                self._kept += len(said)
+        elif event.event in _ITEMS:
+            self._take_item(event)
         elif event.event == e.TurnCompleted.WIRE:
             payload = event.decode()
             if isinstance(payload, e.TurnCompleted) and payload.turn.id == self.task.turn_id:
                 self._turn = payload.turn
                 self._news.set()
+
+    def _take_item(self, event: e.Event) -> None:
+        """Which calls run, and the beginning of what is said."""
+        if event.event != e.ItemStarted.WIRE and event.item_id is not None:
+            self._calls.discard(event.item_id)
+        payload = event.decode()
+        if isinstance(payload, e.ItemStarted):
+            if payload.item.call is not None:
+                self._calls.add(payload.item.id)
+        elif isinstance(payload, e.ItemCompleted) and payload.item.kind == "agent_message" and self._kept < TEXT_KEPT:
+            said = (payload.item.detail or "")[: TEXT_KEPT - self._kept]
+            self._text.append(said)
+            self._kept += len(said)

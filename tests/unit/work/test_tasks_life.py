@@ -1,12 +1,14 @@
 """The life of a task: queued, run by one of few workers, ended once; canceled at any moment; stopped at its limits."""
 
 import asyncio
+import os
+from pathlib import Path
 
 import pytest
 
 from codewhale.domain.commands import ThreadPatch
 from codewhale.domain.errors import InvalidInput, NotFound
-from codewhale.domain.events import ApprovalRequired, TaskUpdated
+from codewhale.domain.events import ApprovalDecided, ApprovalRequired, TaskUpdated
 from codewhale.domain.task_record import TaskRecord
 from codewhale.domain.tasks import NewTask, TaskCounts, TaskFilter
 from codewhale.testing.scene import BOUND, Scene, Stage
@@ -200,6 +202,28 @@ async def test_a_task_that_hears_nothing_is_stopped(stage: Stage) -> None:
         record = await over(scene, task.id)
         assert (record.status, record.terminal_reason) == ("failed", "idle_timeout")
         assert record.error == "Stopped: nothing happened for 120 s."
+
+
+SILENT = """
+[[reply]]
+calls = [{id = "call_1", tool = "exec_shell", arguments = {command = "cat until", timeout_ms = 600000}}]
+[[reply]]
+text = "ran"
+"""
+
+
+async def test_a_task_whose_call_runs_in_silence_is_not_idle(stage: Stage) -> None:
+    async with stage(SILENT) as scene:
+        fifo = os.path.join(scene.workspace, "until")
+        os.mkfifo(fifo)
+        task = await scene.runtime.tasks.add(NewTask(prompt="a", allow_shell=True, auto_approve=True))
+        thread_id = await linked(scene, task.id)
+        await scene.until(thread_id, ApprovalDecided.WIRE)
+        await scene.waiter.advance(500)
+        assert (await scene.runtime.tasks.record(task.id)).status == "running"
+        async with asyncio.timeout(BOUND):
+            await asyncio.to_thread(Path(fifo).write_text, "")
+        assert (await over(scene, task.id)).status == "completed"
 
 
 APPROVAL = """

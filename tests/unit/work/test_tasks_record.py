@@ -16,8 +16,8 @@ from codewhale.domain.task_record import (
     TimelineEntry,
 )
 from codewhale.domain.tasks import Task
-from codewhale.work.tasks_record import TaskSources, blob_of, capped, record_of, text_of
 from codewhale.domain.times import millis_between
+from codewhale.work.tasks_record import TaskSources, blob_of, capped, record_of, text_of
 
 AT = "2026-01-01T00:00:0{}.000Z"
 
