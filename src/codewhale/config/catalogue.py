@@ -15,6 +15,7 @@ from msgspec import Struct
 from codewhale.config.environment import newer_name
 from codewhale.config.keys import FileKeys, Table
 from codewhale.config.managed import leaves
+from codewhale.domain.nearest import nearest
 from codewhale.llm.profiles import load_profile, profile_ids
 
 
@@ -246,6 +247,23 @@ def without_overruled(env: dict[str, str], managed: Iterable[tuple[str, Table]])
             gone.update(variables_of(path[0], path))
     gone.update(name.lower() for name in tuple(gone) if name.endswith("_PROXY"))
     return {name: value for name, value in env.items() if name not in gone}
+
+
+_OURS = frozenset({"CODEWHALE_PROCESS", "CODEWHALE_CALL"})
+"""What codewhale itself gives to the programs that it starts."""
+
+
+def unread_variables(env: dict[str, str]) -> list[str]:
+    """What is set in our name and read by nobody, in words, with what was probably meant."""
+    known = {*VARIABLES, *filter(None, map(newer_name, VARIABLES)), *provider_variables(), *_OURS}
+    found: list[str] = []
+    for name in sorted(env):
+        if name.startswith(("DEEPSEEK_", "CODEWHALE_")) and name not in known and env[name].strip():
+            prefix, _, rest = name.partition("_")
+            meant = nearest(rest, [one.partition("_")[2] for one in known if one.startswith(prefix)])
+            hint = f"; did you mean {prefix}_{meant}?" if meant else ""
+            found.append(f"{name} is read by nothing in this version{hint}")
+    return found
 
 
 def provider_variables() -> dict[str, tuple[str, str]]:

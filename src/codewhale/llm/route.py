@@ -231,7 +231,8 @@ def _no_key(provider: str, key_env: tuple[str, ...]) -> ConfigError:
     name = " or ".join(key_env) or "api_key"
     return ConfigError(
         f"No API key for {provider}.",
-        hint=f"Set {name}, or run a local model: --provider ollama needs no key. `codewhale demo` needs neither.",
+        hint=f"`codewhale auth set {provider}`, or set {name}, or run a local model: --provider ollama needs no key. "
+        "`codewhale demo` needs neither.",
     )
 
 

@@ -26,6 +26,7 @@ def keys(*names: str) -> dict[str, None]:
 COUNTED = keys("path", "present", "count")
 SHAPE = {
     **keys("version", "config_path", "config_present", "workspace", "base_url", "default_text_model"),
+    **keys("secret_backend"),
     "api_key": keys("source"),
     "strict_tool_mode": keys("enabled", "status", "function_strict_sent", "message", "recommended_base_url"),
     "memory": keys("enabled", "path", "file_present"),

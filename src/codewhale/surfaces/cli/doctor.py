@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from codewhale import __version__
 from codewhale.config.environment import environment
-from codewhale.config.route_facts import capability, shown_endpoint, why_unusable
+from codewhale.config.route_facts import capability, shown_endpoint
 from codewhale.config.search import search_problem
 from codewhale.config.settings import Settings
 from codewhale.domain.errors import CodewhaleError
@@ -27,6 +27,7 @@ from codewhale.runtime.tool_needs import lacking, tool_count
 from codewhale.runtime.trust import untrusted_of
 from codewhale.runtime.undo.refused import undo_refused
 from codewhale.surfaces.cli.doctor_report import report
+from codewhale.surfaces.cli.doctor_settings import key_rows, settings_rows
 from codewhale.surfaces.cli.parser import settings_of
 from codewhale.surfaces.cli.terminal import clean, write_lines, write_text
 
@@ -62,7 +63,7 @@ def findings(settings: Settings) -> list[Finding]:
     """All that was looked at, in reading order."""
     return [
         Finding("ok", "version", f"codewhale {__version__}, Python {'.'.join(map(str, sys.version_info[:3]))}"),
-        *_settings(settings),
+        *(Finding(*row) for row in settings_rows(settings)),
         *_model(settings),
         _directory("workspace", settings.workspace),
         _trust(settings),
@@ -81,33 +82,12 @@ def findings(settings: Settings) -> list[Finding]:
     ]
 
 
-def _settings(settings: Settings) -> list[Finding]:
-    if not settings.config_present:
-        return [Finding("note", "settings", f"no file {settings.config_path}; defaults are used")]
-    problems = [
-        Finding(
-            "note", "settings", f"{p.key}: {p.message}" + (f"; did you mean {p.suggestion}?" if p.suggestion else "")
-        )
-        for p in settings.problems
-    ]
-    profile = f", profile {settings.profile}" if settings.profile else ""
-    return [Finding("ok", "settings", settings.config_path + profile), *problems]
-
-
 def _model(settings: Settings) -> list[Finding]:
     route = settings.route
     facts = capability(settings)
     where = Finding("ok", "model", f"{route.model} by {route.provider} at {shown_endpoint(settings)}")
     window = Finding("ok", "window", f"{facts.context_window:,} tokens")
-    problem = why_unusable(settings)
-    if problem is not None:
-        key = Finding("bad", "key", problem.in_full())
-    elif route.api_key_source == "missing":
-        key = Finding("ok", "key", "none, and none is needed")
-    else:
-        origin = " or ".join(route.api_key_env) if route.api_key_source == "env" else settings.config_path
-        key = Finding("ok", "key", f"set, from {origin}")
-    return [where, window, key]
+    return [where, window, *(Finding(*row) for row in key_rows(settings))]
 
 
 def _trust(settings: Settings) -> Finding:

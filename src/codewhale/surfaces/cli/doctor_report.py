@@ -8,6 +8,8 @@ from typing import cast
 import msgspec
 
 from codewhale import __version__
+from codewhale.config.credentials import backend_of
+from codewhale.config.dotenv import all_variables
 from codewhale.config.route_facts import capability, shown_endpoint
 from codewhale.config.search import search_problem
 from codewhale.config.settings import Settings
@@ -27,6 +29,7 @@ def report(settings: Settings) -> Json:
         "config_present": settings.config_present,
         "workspace": settings.workspace,
         "api_key": {"source": settings.route.api_key_source},
+        "secret_backend": backend_of(all_variables()),
         "base_url": shown_endpoint(settings),
         "default_text_model": settings.route.model,
         "strict_tool_mode": {
