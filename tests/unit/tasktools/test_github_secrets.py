@@ -8,7 +8,7 @@ from codewhale.domain.commands import NewThread
 from codewhale.testing.call_script import calls
 from codewhale.testing.homes import home
 
-SECRET = "kq-7f3a9d1c5e8b2064aa17"  # noqa: S105 - nobody's
+SECRET = "kq-7f3a9d1c5e8b2064aa17"
 PROGRAM = """#!{python} -I
 import json, sys
 with open({log!r}, "w") as file:
