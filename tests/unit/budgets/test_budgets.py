@@ -100,7 +100,7 @@ def test_settings() -> None:
 TALK = """
 [[reply]]
 text = "Hello."
-usage = {input = 100, output = 20}
+usage = {input_tokens = 100, output_tokens = 20}
 """
 
 
