@@ -12,6 +12,7 @@ from codewhale.domain.introspection import (
     SkillState,
     WorkspaceStatus,
 )
+from codewhale.domain.left_out import LeftOut
 from codewhale.domain.usage import UsageQuery, UsageReport
 
 
@@ -22,6 +23,10 @@ class IntrospectionClient(Protocol):
 
     async def budgets(self, thread_id: str | None) -> list[BudgetStanding]:
         """The budgets of today, or all those above a thread. `NotFound` when there is no such thread."""
+        ...
+
+    async def left_out(self, thread_id: str) -> LeftOut:
+        """What the thread's model no longer sees."""
         ...
 
     async def context(self, thread_id: str) -> ContextReport:

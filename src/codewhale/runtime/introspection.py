@@ -20,6 +20,7 @@ from codewhale.domain.introspection import (
     SkillState,
     WorkspaceStatus,
 )
+from codewhale.domain.left_out import LeftOut
 from codewhale.domain.ports import SystemClock
 from codewhale.domain.records import Thread
 from codewhale.domain.text import whole
@@ -59,6 +60,13 @@ class Introspection:
         if thread is None:
             raise NotFound(f"Thread not found: {thread_id}")
         return await asyncio.to_thread(context_report, self._store, thread, self._window(thread))
+
+    async def left_out(self, thread_id: str) -> LeftOut:
+        from codewhale.context.left_out import left_out  # noqa: PLC0415 - start-up: few ask
+
+        if self._store.thread(thread_id) is None:
+            raise NotFound(f"Thread not found: {thread_id}")
+        return await asyncio.to_thread(lambda: left_out(thread_id, self._store.items(thread_id)))
 
     async def workspace_status(self) -> WorkspaceStatus:
         return await workspace_status(self._outside.processes, self._defaults.workspace)

@@ -14,6 +14,7 @@ from codewhale.domain.introspection import (
     SkillState,
     WorkspaceStatus,
 )
+from codewhale.domain.left_out import LeftOut
 from codewhale.domain.usage import UsageQuery, UsageReport
 from codewhale.runtime.remote_tasks import Ask
 
@@ -44,6 +45,9 @@ class RemoteIntrospection:
     async def budgets(self, thread_id: str | None) -> list[BudgetStanding]:
         asked = f"?thread_id={quote(thread_id, safe='')}" if thread_id is not None else ""
         return await self._ask("GET", f"/v1/budgets{asked}", list[BudgetStanding])
+
+    async def left_out(self, thread_id: str) -> LeftOut:
+        return await self._ask("GET", f"/v1/threads/{quote(thread_id, safe='')}/context/left-out", LeftOut)
 
     async def context(self, thread_id: str) -> ContextReport:
         return await self._ask("GET", f"/v1/threads/{quote(thread_id, safe='')}/context", ContextReport)
