@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import api, command_line, log, prompt, redaction, sandbox, server, snapshots
+from benchmarks import api, command_line, log, prefix, prompt, redaction, sandbox, server, snapshots
 from benchmarks.measure import HERE, Place, Row, noise, place
 
 BENCHMARKS: dict[str, Callable[[Place], Iterator[Row]]] = {
@@ -29,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[Place], Iterator[Row]]] = {
     "subscribers": api.subscribers,
     "first-event": api.first_event,
     "prompt": prompt.first_request,
+    "prefix": prefix.hits,
     "snapshots": snapshots.large_tree,
     "sandbox": sandbox.overhead,
 }

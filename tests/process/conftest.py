@@ -68,19 +68,19 @@ class Model:
         command = [CODEWHALE, "scripted-model", "--script", str(script), "--port", "0"]
         self.program = subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0)
         self.url = line_of(self.program).split()[-1]
-        self._caller = SocketCaller("127.0.0.1", int(self.url.rsplit(":", 1)[1].split("/")[0]))
+        self.caller = SocketCaller("127.0.0.1", int(self.url.rsplit(":", 1)[1].split("/")[0]))
 
     async def held(self, name: str) -> None:
         """Wait until an answer stands at this hold."""
         async with asyncio.timeout(BOUND):
-            await self._caller.send(Request(method="GET", path=f"/_held/{name}"))
+            await self.caller.send(Request(method="GET", path=f"/_held/{name}"))
 
     async def release(self, name: str) -> None:
-        await self._caller.send(Request(method="POST", path=f"/_release/{name}"))
+        await self.caller.send(Request(method="POST", path=f"/_release/{name}"))
 
     async def refused(self) -> list[Any]:
         """The requests that were not answered with 200 (a strict server's word on the conversation)."""
-        answer = await self._caller.send(Request(method="GET", path="/_requests"))
+        answer = await self.caller.send(Request(method="GET", path="/_requests"))
         return [one for one in answer.json() if one["status"] not in (200, None)]
 
 
@@ -91,14 +91,14 @@ class Server:
         self.program = program
         self.port = port
         self.token = TOKEN
-        self._caller = SocketCaller("127.0.0.1", port)
+        self.caller = SocketCaller("127.0.0.1", port)
 
     async def call(self, method: str, path: str, body: object = None) -> Answer:
         headers = [("Authorization", f"Bearer {self.token}")]
         if body is not None:
             headers.append(("Content-Type", "application/json"))
         content = b"" if body is None else msgspec.json.encode(body)
-        return await self._caller.send(Request(method=method, path=path, headers=tuple(headers), body=content))
+        return await self.caller.send(Request(method=method, path=path, headers=tuple(headers), body=content))
 
     async def thread(self, **fields: object) -> str:
         answer = await self.call("POST", "/v1/threads", fields)
@@ -120,7 +120,7 @@ class Server:
             headers.append(("Last-Event-ID", str(after)))
         else:
             path += f"?since_seq={after}"
-        return self._caller.open(Request(method="GET", path=path, headers=tuple(headers)))
+        return self.caller.open(Request(method="GET", path=path, headers=tuple(headers)))
 
     async def until(
         self, thread_id: str, stop: Callable[[Frame], bool], *, after: int = 0, seen: list[Frame] | None = None
