@@ -227,9 +227,13 @@ def _check_scheme(url: Url, *, allowed: bool) -> None:
         )
 
 
-def _no_key(provider: str, key_env: tuple[str, ...]) -> ConfigError:
+class NoKey(ConfigError):
+    """The provider needs a key and there is none for its address."""
+
+
+def _no_key(provider: str, key_env: tuple[str, ...]) -> NoKey:
     name = " or ".join(key_env) or "api_key"
-    return ConfigError(
+    return NoKey(
         f"No API key for {provider}.",
         hint=f"`codewhale auth set {provider}`, or set {name}, or run a local model: --provider ollama needs no key. "
         "`codewhale demo` needs neither.",

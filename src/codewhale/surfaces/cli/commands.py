@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "see it fix a small failing project, without any key"),
     "config": ("config", "see and change the settings, and who set what"),
     "auth": ("auth", "keep, see and forget the keys of providers"),
+    "models": ("models", "list the models you can use, and model servers found running here"),
+    "model": ("model", "see where a call to a model would go, and which setting says so"),
     "doctor": ("doctor", "check the set-up: settings, key, folders, tools"),
     "store": ("store", "check or rebuild the database that keeps the conversations"),
     "import": ("import_", "take over conversations from the files of a DeepSeek-TUI or CodeWhale folder"),

@@ -1,9 +1,10 @@
 """`codewhale doctor`: is everything in place? For people as lines, for programs as one JSON object.
 
-Offline, changes nothing, shows no secret. Only settings that cannot be read make it fail.
+Asks nobody but this machine, changes nothing, shows no secret. Only settings that cannot be read make it fail.
 """
 
 import argparse
+import asyncio
 import os
 import shutil
 import sys
@@ -21,6 +22,7 @@ from codewhale.domain.errors import CodewhaleError
 from codewhale.runtime.edit_diagnostics import language_programs
 from codewhale.runtime.judging import rules_here
 from codewhale.runtime.outbox.wiring import unsigned
+from codewhale.runtime.model_listing import local_servers, offer
 from codewhale.runtime.owner import owner_of
 from codewhale.runtime.sandbox import proved
 from codewhale.runtime.tool_needs import lacking, tool_count
@@ -65,6 +67,7 @@ def findings(settings: Settings) -> list[Finding]:
         Finding("ok", "version", f"codewhale {__version__}, Python {'.'.join(map(str, sys.version_info[:3]))}"),
         *(Finding(*row) for row in settings_rows(settings)),
         *_model(settings),
+        *_local_models(settings),
         _directory("workspace", settings.workspace),
         _trust(settings),
         *_permissions(settings),
@@ -88,6 +91,12 @@ def _model(settings: Settings) -> list[Finding]:
     where = Finding("ok", "model", f"{route.model} by {route.provider} at {shown_endpoint(settings)}")
     window = Finding("ok", "window", f"{facts.context_window:,} tokens")
     return [where, window, *(Finding(*row) for row in key_rows(settings))]
+
+
+def _local_models(settings: Settings) -> list[Finding]:
+    """Model servers that answer on this machine; nothing when none does."""
+    offered = offer(asyncio.run(local_servers(settings)))
+    return [Finding("ok", "local models", offered)] if offered is not None else []
 
 
 def _trust(settings: Settings) -> Finding:

@@ -16,7 +16,7 @@ from codewhale.domain.budgets import Caps
 from codewhale.domain.commands import NewThread, TurnInput
 from codewhale.domain.confinement import Tier
 from codewhale.domain.errors import CodewhaleError
-from codewhale.runtime.ahead import begin_calls
+from codewhale.runtime.ahead import ready_calls
 from codewhale.runtime.owner import owner_of
 from codewhale.runtime.trust import untrusted_of
 from codewhale.surfaces.cli.drive import Output, Run, drive
@@ -85,7 +85,7 @@ async def _run(args: argparse.Namespace, settings: Settings, prompt: str, out: O
         new=_new(args, settings),
     )
     if owner is None and not choice.resumes:
-        begin_calls(settings)
+        await ready_calls(settings)
     allow = args.auto or args.yolo
     if allow:
         refuse_automatic(settings.required, "--yolo" if args.yolo else "--auto")
