@@ -3,6 +3,7 @@
 A turn starts once and ends once; at most one turn is open; items start inside their turn and end exactly once before it
 ends; a delta belongs to a started, unfinished item; a finished item holds its whole content; a request is resolved at
 most once, and before its turn ends; `seq` strictly increases. Items of `BORN_FINISHED` kinds may skip `item.started`.
+Only results that there are can be left out, and only compactions in force be taken back.
 A task's stream leads from queued to one end; an automation's has one row for each due time; a process ends once, told once.
 """
 
@@ -37,6 +38,8 @@ class _Book(Struct, kw_only=True):
     told: set[str] = field(default_factory=set[str])
     ledger: dict[str, Occurrence] = field(default_factory=dict[str, Occurrence])
     due: set[str] = field(default_factory=set[str])
+    results: set[str] = field(default_factory=set[str])
+    compactions: int = 0
 
 
 def violations(events: Iterable[e.Event], *, complete: bool = True) -> list[str]:
@@ -132,6 +135,8 @@ def _process(
 def _copied(book: _Book, payload: e.ThreadForked | e.ThreadUpdated) -> None:
     book.turns.update((t.id, False) for t in payload.turns)
     book.items.update((i.id, False) for i in payload.items)
+    for item in payload.items:
+        _compacted(book, item, lambda _: None)
 
 
 def _automation(book: _Book, event: e.Event, payload: e.AutomationUpdated, broken: _Report) -> None:
@@ -240,6 +245,25 @@ def _item_ended(book: _Book, item: Item, broken: _Report) -> None:
         broken(f"item {item.id} ended as {item.status}")
     book.items[item.id] = False
     book.item_turn[item.id] = item.turn_id
+    _compacted(book, item, broken)
+
+
+def _compacted(book: _Book, item: Item, broken: _Report) -> None:
+    """A line stands for the result of a call that ended, and only a compaction that is in force can be taken back."""
+    if item.call is not None:
+        book.results.add(item.call.id)
+    if item.kind != "context_compaction" or item.status != "completed":
+        return
+    done = item.compaction
+    if done is None or done.act != "restored":
+        book.compactions += item.summarizes or done is not None
+    elif not book.compactions:
+        broken(f"item {item.id} takes back a compaction that is not there")
+    else:
+        book.compactions -= 1
+    strangers = [call_id for call_id in (done.pruned if done is not None else ()) if call_id not in book.results]
+    if strangers:
+        broken(f"item {item.id} leaves out results that there are not: {strangers}")
 
 
 def _resolved(book: _Book, request_id: str, broken: _Report) -> None:
