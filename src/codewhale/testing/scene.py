@@ -104,7 +104,6 @@ class Extras(Struct, frozen=True, kw_only=True):
     web: Web = NOWHERE
     standing: Standing = Standing(unconfined=True)
     surroundings: Surroundings | None = None
-    surroundings: Surroundings | None = None
     budgets: BudgetPlan | None = None
     rate: RateAt = no_rate
     models: ModelSource | None = None
