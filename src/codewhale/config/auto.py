@@ -49,7 +49,9 @@ def auto_of(keys: AutoKeys) -> Auto | None:
     """What a file says; None when it says nothing."""
     if keys == AutoKeys():
         return None
-    router = {name: value for name in keys.router.__struct_fields__ if (value := getattr(keys.router, name)) is not None}
+    router = {
+        name: value for name in keys.router.__struct_fields__ if (value := getattr(keys.router, name)) is not None
+    }
     return Auto(
         cost_saving=bool(keys.cost_saving),
         strong=keys.strong,

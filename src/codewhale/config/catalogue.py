@@ -27,6 +27,20 @@ class Key(Struct, frozen=True):
     unset: str = ""
 
 
+_SCOPES = {
+    "day": "in a day",
+    "automation": "of an automation, all its tasks together",
+    "task": "of a background task",
+    "thread": "of a thread, its whole life",
+    "turn": "of one turn",
+}
+_UNITS = {
+    "usd": "US dollars that model calls may cost",
+    "tokens": "tokens that model calls may use",
+    "requests": "model calls",
+    "seconds": "seconds of work",
+}
+
 KEYS: dict[str, Key] = {
     "provider": Key("route.provider", "who serves the model"),
     "model": Key("route.model", "the model that is used", "the provider's own default"),
@@ -129,6 +143,13 @@ KEYS: dict[str, Key] = {
     "audit.path": Key("audit.path", "its file", "`audit.log` in codewhale's home"),
     "audit.max_bytes": Key("audit.max_bytes", "its size before it is put aside"),
     "audit.keep": Key("audit.keep", "how many of those stay"),
+    "budgets.unknown_price": Key("budgets.unknown_price", "what becomes of a call whose price nobody knows"),
+    "budgets.report_share": Key("budgets.report_share", "share of each cap that only a final report may use"),
+    **{
+        f"budgets.{scope}.{unit}": Key(f"budgets.caps.{scope}.{unit}", f"{means} {whole}", "no limit")
+        for scope, whole in _SCOPES.items()
+        for unit, means in _UNITS.items()
+    },
     "vision_model.model": Key("vision.model", "the model that looks at pictures", "no such tool"),
     "vision_model.base_url": Key("vision.base_url", "its address"),
     "vision_model.api_key": Key("vision.api_key", "its key; `api_key_env` is the better place"),

@@ -142,12 +142,13 @@ class Explainer:
             yield from variables
         if late:
             yield from self._kept_word(DEFAULT_PROVIDER if len(path) == 1 else path[1])
-        for alias in self._aliases(path):
-            for source, place, table in self._tables:
-                said = value_in(table, alias)
-                if said is not None:
-                    name = "" if tuple(alias) == tuple(path) else f" {_dotted(alias)}"
-                    yield Word(source=source, place=place + name, value=said)
+        for managed in (False, True):
+            for alias in self._aliases(path):
+                for source, place, table in self._tables:
+                    said = value_in(table, alias) if (source == "managed") == managed else None
+                    if said is not None:
+                        name = "" if tuple(alias) == tuple(path) else f" {_dotted(alias)}"
+                        yield Word(source=source, place=place + name, value=said)
         if not late and not own_model:
             yield from variables
         yield from self._flag(pattern, path)
@@ -311,6 +312,8 @@ def _at(settings: Settings, at: str, path: Sequence[str]) -> object:
             part = path[2]  # noqa: PLW2901 - the name that stands in its place
         if found is None:
             return None
+        if isinstance(found, tuple):  # pairs of a name and what stands under it
+            found = dict(cast("tuple[tuple[str, object], ...]", found))
         found = cast(Table, found).get(part) if isinstance(found, dict) else getattr(found, part)
     if at == "sandbox.network":
         return found == "proxy"

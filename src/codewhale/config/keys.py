@@ -17,7 +17,7 @@ from codewhale.config.compaction import Compacting
 from codewhale.config.hooks import HooksKeys, hook_settings
 from codewhale.config.layers import Layer, ProviderLayer
 from codewhale.config.lsp import LspKeys, lsp_settings
-from codewhale.config.managed import anchored
+from codewhale.config.managed import anchored, yielding
 from codewhale.config.memory import MemoryKeys
 from codewhale.config.network import NetworkKeys, network_policy
 from codewhale.config.redaction import Redaction
@@ -182,7 +182,9 @@ def layer_of(table: Table, path: str, profile: str | None, managed: Sequence[tup
         whole = with_profile(table, path, profile)
         for place, above in managed:
             decode(above, place, None)
-            whole = merged(whole, anchored({k: v for k, v in above.items() if k not in _PERSONAL}, place))
+            whole = merged(
+                yielding(whole, above), anchored({k: v for k, v in above.items() if k not in _PERSONAL}, place)
+            )
             problems += _unknown(above, place, "")
         keys, _ = decode(whole, path, None)
     return _layer(keys, (*problems, *tool_problems(keys.tools, path)), path)

@@ -45,6 +45,23 @@ def anchored(table: Table, path: str) -> Table:
     return found
 
 
+def yielding(below: Table, above: Table) -> Table:
+    """What a person's table keeps when `above` is laid over it: a key that would win by being more particular is gone, as
+    `[providers.x] model` is where a managed file says `model`."""
+    providers = below.get("providers")
+    if not isinstance(providers, dict):
+        return below
+    model = "model" in above or "default_text_model" in above
+    gone = {key for key in ("base_url", "api_key", "http_headers") if key in above}
+
+    def left(name: str, table: object) -> object:
+        lost = (gone if name == "deepseek" else set[str]()) | ({"model"} if model else set[str]())
+        rows = cast(Table, table).items() if isinstance(table, dict) else ()
+        return {key: value for key, value in rows if key not in lost} if isinstance(table, dict) else table
+
+    return {**below, "providers": {name: left(name, table) for name, table in cast(Table, providers).items()}}
+
+
 def _anchored_keys(table: Table, keys: Iterable[str], folder: str) -> Table:
     def absolute(value: object) -> object:
         if isinstance(value, list):

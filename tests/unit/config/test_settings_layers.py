@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from codewhale.config.keys import FileKeys
 from codewhale.config.layers import Layer
 from codewhale.config.load import Overrides, load, places
 from codewhale.config.settings import DEFAULT_CORS_ORIGINS, Problem, Retry, Secret, Settings, Stream
@@ -225,15 +224,6 @@ def test_no_secret_is_shown_or_encoded(loaded: Loaded) -> None:
     assert "hush" not in repr(settings)
     with pytest.raises(TypeError):
         msgspec.json.encode(settings)
-
-
-def test_there_are_few_settings() -> None:
-    def leaves(struct: type[msgspec.Struct]) -> int:
-        fields = msgspec.structs.fields(struct)
-        nested = [f.type for f in fields if isinstance(f.type, type) and issubclass(f.type, msgspec.Struct)]
-        return len(fields) - len(nested) + sum(leaves(s) for s in nested)
-
-    assert leaves(FileKeys) <= 105
 
 
 def test_tools_that_are_always_loaded_are_named_exactly(loaded: Loaded, home: Path) -> None:
