@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from codewhale.domain.errors import ToolError
 from codewhale.workspace.git.repository import Repository
-from codewhale.workspace.git.run import Git
+from codewhale.workspace.git.run import Git, GitJob
 from codewhale.workspace.plain import plain
 from codewhale.workspace.processes import ProcessResult
 
@@ -45,19 +45,27 @@ class Fit(Struct, frozen=True, kw_only=True):
     said: str = ""
 
 
+class _Desk(Struct, frozen=True):
+    """git, and the job that every run of it here is made of: its drivers are looked up once."""
+
+    git: Git
+    job: GitJob
+
+
 async def changes(git: Git, repository: Repository, place: str | None, scratch: str) -> Changes:
     """What differs below `place` (from the top; None for all) since the base. `scratch` is an empty folder of ours."""
-    head_sha = await _line(git, repository, ("rev-parse", "--verify", "--quiet", "HEAD^{commit}"))
+    desk = _Desk(git, await git.harmless(repository, ()))
+    head_sha = await _line(desk, ("rev-parse", "--verify", "--quiet", "HEAD^{commit}"))
     if head_sha is None:
         raise ToolError("The repository has no commit yet, so there is nothing that an attempt could differ from.")
-    head_ref = await _line(git, repository, ("symbolic-ref", "--quiet", "--short", "HEAD"))
-    base_ref, base_sha = await _base(git, repository, head_ref, head_sha)
+    head_ref = await _line(desk, ("symbolic-ref", "--quiet", "--short", "HEAD"))
+    base_ref, base_sha = await _base(desk, head_ref, head_sha)
     below = ("--", place) if place is not None else ("--",)
-    await _check_size(git, repository, below)
+    await _check_size(desk, repository.top, below)
     own = _scratched(repository, scratch)
-    await _asked(git, repository, ("add", "--all", *(below if place is not None else ())), own)
-    named = await _asked(git, repository, (*_DIFF, "--name-only", "-z", base_sha, *below), own)
-    patch = await _asked(git, repository, (*_DIFF, "--binary", "--full-index", base_sha, *below), own)
+    await _asked(desk, ("add", "--all", *(below if place is not None else ())), own)
+    named = await _asked(desk, (*_DIFF, "--name-only", "-z", base_sha, *below), own)
+    patch = await _asked(desk, (*_DIFF, "--binary", "--full-index", base_sha, *below), own)
     return Changes(
         base_ref=base_ref,
         base_sha=base_sha,
@@ -70,40 +78,42 @@ async def changes(git: Git, repository: Repository, place: str | None, scratch: 
 
 async def fits(git: Git, repository: Repository, patch: str) -> Fit:
     """Try the patch on the files without changing any."""
-    done = await _tried(git, repository, patch, ())
+    desk = _Desk(git, await git.harmless(repository, ()))
+    done = await _tried(desk, patch, ())
     if done.exit_code == 0:
         return Fit(verdict="applies")
-    if (await _tried(git, repository, patch, ("--reverse",))).exit_code == 0:
+    if (await _tried(desk, patch, ("--reverse",))).exit_code == 0:
         return Fit(verdict="applied")
     said = plain(done.stderr.text).strip()
     return Fit(verdict="conflicts", files=tuple(dict.fromkeys(_FAILED.findall(said)))[:50], said=said[:2000])
 
 
-async def _tried(git: Git, repository: Repository, patch: str, more: Sequence[str]) -> ProcessResult:
-    job = await git.harmless(repository, ("apply", "--check", "--whitespace=nowarn", *more, "-"))
-    done = await git.run(replace(job, stdin=patch.encode("utf-8", "surrogateescape"), seconds=SECONDS))
+async def _tried(desk: _Desk, patch: str, more: Sequence[str]) -> ProcessResult:
+    words = ("apply", "--check", "--whitespace=nowarn", *more, "-")
+    stdin = patch.encode("utf-8", "surrogateescape")
+    done = await desk.git.run(replace(desk.job, words=words, stdin=stdin, seconds=SECONDS))
     if done.timed_out:
         raise ToolError("git took too long to try the patch and was stopped.", category="timeout")
     return done
 
 
-async def _base(git: Git, repository: Repository, head_ref: str | None, head_sha: str) -> tuple[str | None, str]:
+async def _base(desk: _Desk, head_ref: str | None, head_sha: str) -> tuple[str | None, str]:
     """The main line that the work left, and where; the head itself when it is on that line or there is none."""
-    main = await _line(git, repository, ("symbolic-ref", "--quiet", "refs/remotes/origin/HEAD"))
+    main = await _line(desk, ("symbolic-ref", "--quiet", "refs/remotes/origin/HEAD"))
     for ref in dict.fromkeys((*((main,) if main else ()), *_BASES)):
         short = ref.removeprefix("refs/remotes/").removeprefix("refs/heads/")
         if short == head_ref:
             continue
-        found = await _line(git, repository, ("merge-base", "--end-of-options", ref, "HEAD"))
+        found = await _line(desk, ("merge-base", "--end-of-options", ref, "HEAD"))
         if found is not None:
             return short, found
     return head_ref, head_sha
 
 
-async def _check_size(git: Git, repository: Repository, below: Sequence[str]) -> None:
+async def _check_size(desk: _Desk, top: str, below: Sequence[str]) -> None:
     words = ("ls-files", "-z", "--others", "--modified", "--exclude-standard", *below)
-    names = {name for name in (await _asked(git, repository, words, {})).split("\0") if name}
-    size = sum(_sizes(repository.top, names))
+    names = {name for name in (await _asked(desk, words, {})).split("\0") if name}
+    size = sum(_sizes(top, names))
     if len(names) > MOST_FILES or size > MOST_BYTES:
         raise ToolError(
             f"{len(names):,} files with {size:,} bytes are changed or new; at most {MOST_FILES:,} and {MOST_BYTES:,} bytes make "
@@ -133,9 +143,9 @@ def _scratched(repository: Repository, scratch: str) -> dict[str, str]:
     }
 
 
-async def _asked(git: Git, repository: Repository, words: Sequence[str], environ: Mapping[str, str]) -> str:
-    job = await git.harmless(repository, words)
-    done = await git.run(replace(job, environ={**job.environ, **environ}, seconds=SECONDS))
+async def _asked(desk: _Desk, words: Sequence[str], environ: Mapping[str, str]) -> str:
+    environ = {**desk.job.environ, **environ}
+    done = await desk.git.run(replace(desk.job, words=tuple(words), environ=environ, seconds=SECONDS))
     if done.timed_out:
         raise ToolError("git took too long and was stopped.", category="timeout")
     if done.exit_code != 0:
@@ -145,8 +155,8 @@ async def _asked(git: Git, repository: Repository, words: Sequence[str], environ
     return done.stdout.text
 
 
-async def _line(git: Git, repository: Repository, words: Sequence[str]) -> str | None:
+async def _line(desk: _Desk, words: Sequence[str]) -> str | None:
     """The one line that git answers with; None when it answers nothing."""
-    done = await git.look(repository, words)
+    done = await desk.git.run(replace(desk.job, words=tuple(words)))
     text = done.stdout.text.strip()
     return text if done.exit_code == 0 and text else None
