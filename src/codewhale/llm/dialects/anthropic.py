@@ -2,8 +2,9 @@
 
 from codewhale.domain.messages import ModelRequest
 from codewhale.llm.dialects.anthropic_decode import AnthropicDecoder
-from codewhale.llm.dialects.anthropic_encode import encode, replayed_chars
+from codewhale.llm.dialects.anthropic_encode import DIALECT, encode
 from codewhale.llm.dialects.posting import Codec
+from codewhale.llm.dialects.seals import sealed_chars
 from codewhale.llm.errors import Endpoint
 from codewhale.llm.quirks import Quirks
 
@@ -12,6 +13,8 @@ def codec(endpoint: Endpoint, quirks: Quirks) -> Codec:
     """Anthropic Messages as this endpoint wants it."""
 
     def decoder(request: ModelRequest) -> AnthropicDecoder:
-        return AnthropicDecoder(endpoint, request.model, replayed_chars=replayed_chars(request))
+        return AnthropicDecoder(
+            endpoint, request.model, replayed_chars=sealed_chars(request.messages, DIALECT, request.model)
+        )
 
     return Codec(encode=lambda request: encode(request, quirks), decoder=decoder)

@@ -52,12 +52,6 @@ def wire_id(ident: str) -> str:
     return ident if plain and 0 < len(ident) <= 64 else f"id-{blake2b(ident.encode(), digest_size=15).hexdigest()}"
 
 
-def replayed_chars(request: ModelRequest) -> int:
-    """How many characters of earlier reasoning the body holds."""
-    said = (message for message in request.messages if isinstance(message, AssistantMessage))
-    return sum(len(block.text) for message in said for block in replayable(message, DIALECT, request.model))
-
-
 def _fitting(fields: Json, limit: int, request: ModelRequest) -> Json:
     """A thinking budget has to be below the output limit, and is refused in the middle of tool use that began without
     thinking: then it is left out."""

@@ -13,10 +13,14 @@ from codewhale.domain.records import ToolCall
 from codewhale.llm.dialects.chat_wire import CallDelta, Function
 
 MAX_CALLS = 128
+"""Calls of one answer that may run. One more is kept, so that whoever runs them can refuse it; the rest is dropped."""
 MAX_ARGUMENT_BYTES = 1024 * 1024
 MAX_TOTAL_BYTES = 10 * 1024 * 1024
+"""What is kept of the arguments of one answer, all calls together."""
+MAX_READ_BYTES = 64 * 1024 * 1024
 KEPT_OF_OVERSIZE = 4096
 CUT_BY_SIZE = " <cut: the arguments are longer than 1 MiB>"
+CUT_BY_TOTAL = " <cut: the arguments of all calls are longer than 10 MiB>"
 CUT_BY_LIMIT = " <cut: the answer ended before the arguments were complete>"
 MAX_ID = 128
 
@@ -27,14 +31,16 @@ class CallPieces:
     def __init__(self) -> None:
         self._slots: list[_Slot] = []
         self._by_index: dict[int, _Slot] = {}
-        self._total = 0
+        self._dropped = _Slot()
+        self._read = 0
+        self._kept = 0
 
     def __len__(self) -> int:
         return len(self._slots)
 
     def add(self, piece: CallDelta) -> None:
-        """One piece. `ProviderError` (`protocol`) for more than 128 calls or 10 MiB of arguments in one answer: that is
-        a runaway, and none of it runs."""
+        """One piece. `ProviderError` (`protocol`) for more than 64 MiB of arguments in one answer: that is a runaway, and
+        none of it runs."""
         slot = self._slot(piece)
         if piece.id and not slot.id:
             slot.id = piece.id
@@ -69,12 +75,8 @@ class CallPieces:
         known = self._known(piece)
         if known is not None:
             return known
-        if len(self._slots) == MAX_CALLS:
-            raise ProviderError(
-                f"The model asked for more than {MAX_CALLS} tool calls in one answer; none of them was run.",
-                category="protocol",
-                hint="Ask for the work in smaller portions.",
-            )
+        if len(self._slots) > MAX_CALLS:
+            return self._dropped
         slot = _Slot()
         self._slots.append(slot)
         if piece.index is not None:
@@ -99,20 +101,21 @@ class CallPieces:
         return slot
 
     def _extend(self, slot: "_Slot", text: str) -> None:
-        self._total += len(text)
-        if self._total > MAX_TOTAL_BYTES:
+        self._read += len(text)
+        if self._read > MAX_READ_BYTES:
             raise ProviderError(
-                f"The tool calls of one answer are larger than {MAX_TOTAL_BYTES} bytes; none of them was run.",
+                f"The tool calls of one answer are larger than {MAX_READ_BYTES} bytes; none of them was run.",
                 category="protocol",
                 hint="Ask for the work in smaller portions.",
             )
-        slot.extend(text)
+        if slot is not self._dropped:
+            self._kept += slot.extend(text, MAX_TOTAL_BYTES - self._kept)
 
 
 class _Slot:
     """One call in the making. What exceeds the size limit is counted but not kept."""
 
-    __slots__ = ("_pieces", "_size", "id", "name", "signature")
+    __slots__ = ("_cut", "_kept", "_pieces", "_size", "id", "name", "signature")
 
     def __init__(self) -> None:
         self.id = ""
@@ -120,18 +123,29 @@ class _Slot:
         self.signature: str | None = None
         self._pieces: list[str] = []
         self._size = 0
+        self._kept = 0
+        self._cut = ""
 
-    def extend(self, text: str) -> None:
-        self._size += len(text) if text.isascii() else len(text.encode())
-        if self._size <= MAX_ARGUMENT_BYTES:
+    def extend(self, text: str, room: int) -> int:
+        """More of the arguments, where there is `room` for so many bytes; how many more (or fewer) are kept than before."""
+        size = len(text) if text.isascii() else len(text.encode())
+        self._size += size
+        before = self._kept
+        if self._cut:
+            return 0
+        if self._size <= MAX_ARGUMENT_BYTES and size <= room:
             self._pieces.append(text)
-        elif len(self._pieces) != 1 or len(self._pieces[0]) > KEPT_OF_OVERSIZE:
+            self._kept += size
+        else:
+            self._cut = CUT_BY_SIZE if self._size > MAX_ARGUMENT_BYTES else CUT_BY_TOTAL
             self._pieces = ["".join([*self._pieces, text])[:KEPT_OF_OVERSIZE]]
+            self._kept = len(self._pieces[0])
+        return self._kept - before
 
     def ready(self, ident: str, *, cut_off: bool) -> ToolCall:
         text = "".join(self._pieces)
-        if self._size > MAX_ARGUMENT_BYTES:
-            text = text[:KEPT_OF_OVERSIZE] + CUT_BY_SIZE
+        if self._cut:
+            text += self._cut
         elif cut_off and not is_object(text):
             text += CUT_BY_LIMIT
         elif not text:

@@ -30,16 +30,8 @@ def encode(request: ModelRequest, quirks: Quirks) -> bytes:
         body["instructions"] = request.system
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
-    body["input"] = [item for message in request.messages for item in _items(message, request.model, quirks)]
+    body["input"] = [item for message in request.messages for item in _items(message, request.model)]
     return msgspec.json.encode(body)
-
-
-def replayed_chars(request: ModelRequest, quirks: Quirks) -> int:
-    """How many characters of earlier reasoning the body holds, as far as its text tells."""
-    if quirks.replay != "sealed":
-        return 0
-    said = (message for message in request.messages if isinstance(message, AssistantMessage))
-    return sum(len(block.text) for message in said for block in replayable(message, DIALECT, request.model))
 
 
 def _tool(tool: ToolSpec) -> Json:
@@ -52,19 +44,19 @@ def _tool(tool: ToolSpec) -> Json:
     }
 
 
-def _items(message: Message, model: str, quirks: Quirks) -> Iterable[object]:
+def _items(message: Message, model: str) -> Iterable[object]:
     match message:
         case UserMessage():
             yield {"type": "message", "role": "user", "content": message.text}
         case ToolMessage():
             yield {"type": "function_call_output", "call_id": message.call_id, "output": message.text}
         case AssistantMessage():
-            yield from _said(message, model, quirks)
+            yield from _said(message, model)
 
 
-def _said(message: AssistantMessage, model: str, quirks: Quirks) -> Iterable[object]:
+def _said(message: AssistantMessage, model: str) -> Iterable[object]:
     done = 0
-    for block in replayable(message, DIALECT, model) if quirks.replay == "sealed" else ():
+    for block in replayable(message, DIALECT, model):
         if message.text[done : block.at]:
             yield _spoken(message.text[done : block.at])
         done = max(done, block.at)

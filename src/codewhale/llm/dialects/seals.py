@@ -4,9 +4,10 @@ A block whose text or data is no longer what came (a secret was taken out of it,
 it. The same holds for blocks of another model or dialect.
 """
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
-from codewhale.domain.messages import AssistantMessage, Reasoned
+from codewhale.domain.messages import AssistantMessage, Message, Reasoned
 from codewhale.domain.records import Carried
 
 
@@ -26,9 +27,10 @@ def replayable(message: AssistantMessage, dialect: str, model: str) -> list[Reas
     ]
 
 
-def replayed_chars(blocks: list[Reasoned]) -> int:
-    """How much of a request such blocks are, as far as their text tells."""
-    return sum(len(block.text) for block in blocks)
+def sealed_chars(messages: Iterable[Message], dialect: str, model: str) -> int:
+    """How many characters of earlier reasoning go back, as far as the text of the blocks tells."""
+    said = (message for message in messages if isinstance(message, AssistantMessage))
+    return sum(len(block.text) for message in said for block in replayable(message, dialect, model))
 
 
 def _seal(text: str, data: str) -> str:
