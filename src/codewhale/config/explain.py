@@ -299,6 +299,13 @@ def _dotted(path: Sequence[str]) -> str:
     return ".".join(plain)
 
 
+def _inside(found: object, part: str) -> object:
+    """A field, an entry of a table, or of pairs of a name and what stands under it."""
+    if isinstance(found, tuple):
+        return dict(cast("tuple[tuple[str, object], ...]", found)).get(part)
+    return cast(Table, found).get(part) if isinstance(found, dict) else getattr(found, part)
+
+
 def _at(settings: Settings, at: str, path: Sequence[str]) -> object:
     """What stands at a place in the settings."""
     found: object = settings
@@ -312,9 +319,7 @@ def _at(settings: Settings, at: str, path: Sequence[str]) -> object:
             part = path[2]  # noqa: PLW2901 - the name that stands in its place
         if found is None:
             return None
-        if isinstance(found, tuple):  # pairs of a name and what stands under it
-            found = dict(cast("tuple[tuple[str, object], ...]", found))
-        found = cast(Table, found).get(part) if isinstance(found, dict) else getattr(found, part)
+        found = _inside(found, part)
     if at == "sandbox.network":
         return found == "proxy"
     return msgspec.to_builtins(found) if isinstance(found, tuple | frozenset) else found
