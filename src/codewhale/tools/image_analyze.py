@@ -51,6 +51,7 @@ TOOLS = (
         effects=frozenset({"read", "network"}),
         default="allow",
         run=run,
+        describe=lambda args: f"Show {shown(args.image_path)} to the vision model",
         paths=lambda args: [Touch(path=args.image_path)],
     ),
 )
