@@ -1,11 +1,14 @@
 """Skills on disk: which directory counts, how the head is read, and that nothing outside is."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from codewhale.context.front_matter import front_matter
-from codewhale.context.skills import MAX_BYTES, FoundSkills, find_skills
+from codewhale.context.places import IN_WORKSPACE
+from codewhale.context.skill_list import BUDGET, LEAD, skill_list
+from codewhale.context.skills import MAX_BYTES, FoundSkills, find_skills, skill_text
 
 
 def skill(folder: Path, text: str) -> str:
@@ -90,3 +93,64 @@ def test_what_cannot_be_used_is_a_warning(tmp_path: Path, content: bytes) -> Non
     (folder / "SKILL.md").write_bytes(content)
     listed = found(tmp_path)
     assert (listed.skills, len(listed.warnings)) == ((), 1)
+
+
+def test_all_places_are_searched_and_of_two_with_one_name_the_first_counts(tmp_path: Path) -> None:
+    workspace, mine, own = tmp_path / "workspace", tmp_path / "agents", tmp_path / "own"
+    for at, place in enumerate([*(workspace / name for name in IN_WORKSPACE), mine, own]):
+        skill(place / "same", f"---\nname: same\ndescription: from {at}\n---\n")
+        skill(place / "other", f"---\nname: only-{at}\n---\n")
+    listed = find_skills(str(workspace), [str(mine), str(own)])
+    assert [one.name for one in listed.skills] == [*(f"only-{at}" for at in range(8)), "same"]
+    same = listed.named("same")
+    assert same is not None
+    assert (same.description, same.label) == ("from 0", ".agents/skills")
+    assert len(listed.warnings) == 7
+    assert all("has the same name 'same'" in warning for warning in listed.warnings)
+    assert listed.directory == str(workspace / ".agents/skills")
+
+
+def test_one_directory_by_two_names_is_searched_once(tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    skill(workspace / "skills" / "one", "---\nname: one\n---\n")
+    (workspace / ".claude").mkdir()
+    (workspace / ".claude/skills").symlink_to("../skills")
+    listed = find_skills(str(workspace), [str(workspace / "skills")])
+    assert ([one.name for one in listed.skills], listed.warnings) == (["one"], ())
+
+
+@pytest.mark.parametrize("name", ["x" * 65, '"a\\nb"', '"a\\u0007"'])
+def test_a_name_that_nobody_could_type_is_a_warning(tmp_path: Path, name: str) -> None:
+    skill(tmp_path / "own/bad", f"---\nname: {name}\n---\n")
+    listed = found(tmp_path)
+    assert (listed.skills, len(listed.warnings)) == ((), 1)
+
+
+def test_the_list_is_the_same_wherever_the_skills_lie(tmp_path: Path) -> None:
+    texts: set[str] = set()
+    for root, place in (("a", "skills"), ("b/deep/er", ".claude/skills"), ("c", ".agents/skills")):
+        for name in ("zeta", "alpha"):
+            skill(tmp_path / root / place / name, f"---\nname: {name}\ndescription: |\n  Use for\n  {name}.\n---\n")
+        texts.add(skill_list(find_skills(str(tmp_path / root), [str(tmp_path / "none")]).skills))
+    (text,) = texts
+    assert text == f"{LEAD}\n<skills>\n- alpha: Use for alpha.\n- zeta: Use for zeta.\n</skills>"
+    assert str(tmp_path) not in text
+
+
+@pytest.mark.parametrize("count", [1, 5, 20, 60, 400])
+def test_the_list_stays_within_its_budget(tmp_path: Path, count: int) -> None:
+    for number in range(count):
+        skill(tmp_path / f"own/s{number:03d}", f"---\nname: skill-{number:03d}\ndescription: {'words ' * 100}\n---\n")
+    text = skill_list(found(tmp_path).skills)
+    lines = text.splitlines()[2:-1]
+    assert len(text) <= BUDGET
+    assert all(len(line) <= 2 + 9 + 2 + 280 for line in lines)
+    left_out = re.search(r"and (\d+) more", lines[-1])
+    assert len([line for line in lines if line.startswith("- skill-")]) + int(left_out[1] if left_out else 0) == count
+
+
+def test_a_skill_for_people_alone_is_not_offered_and_can_be_named(tmp_path: Path) -> None:
+    skill(tmp_path / "own/quiet", "---\nname: quiet\ninvocation: explicit-only\n---\nText.\n")
+    listed = found(tmp_path)
+    assert skill_list(listed.skills) == ""
+    assert [skill_text(one) for one in listed.skills] == ["Text."]
