@@ -21,7 +21,7 @@ from codewhale.engine.gate import Cleared, gate, reopened
 from codewhale.engine.harmless import read_only
 from codewhale.engine.judging import stamped
 from codewhale.engine.outputs import bounded
-from codewhale.engine.planning import CallRoom, Planned, advised, brought_in, plan
+from codewhale.engine.planning import CallRoom, Planned, advised, brought_in, plans
 from codewhale.engine.recorder import OpenItem, TurnRecorder
 from codewhale.engine.refusals import record_refusal
 from codewhale.engine.requests import question
@@ -36,7 +36,7 @@ READ_ONLY = frozenset({"read"})
 
 async def run_calls(recorder: TurnRecorder, room: CallRoom, calls: Sequence[ToolCall]) -> list[Item]:
     """Run the calls; their finished items in model order. When cancelled, calls not yet run are recorded as such."""
-    waiting = [plan(call, room) for call in calls]
+    waiting = plans(calls, room)
     if any(planned.subject is not None and "execute" in planned.subject.effects for planned in waiting):
         await room.processes.settle_tier()
     done: list[Item] = []

@@ -1,6 +1,6 @@
 """What a call is before it runs: its tool and arguments, or the problem that it has, and the room that calls run in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -62,6 +62,20 @@ class Planned(Struct, kw_only=True):
     problem: str | None = None
     found: bool = False
     """Whether it is a tool that the request did not carry: it does from the next step on."""
+
+
+MOST_CALLS = 128
+"""Calls of one answer that may run."""
+_TOO_MANY = (
+    f"Not run, and neither was any call after it: one answer may have at most {MOST_CALLS} calls. "
+    "Ask for what is still needed in the next answer."
+)
+
+
+def plans(calls: Sequence[ToolCall], room: CallRoom) -> list[Planned]:
+    """All calls of one answer; those beyond the most that may run have that as their problem."""
+    beyond = [Planned(call=call, problem=_TOO_MANY) for call in calls[MOST_CALLS:]]
+    return [*(plan(call, room) for call in calls[:MOST_CALLS]), *beyond]
 
 
 def plan(call: ToolCall, room: CallRoom) -> Planned:

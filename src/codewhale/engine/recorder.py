@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from codewhale.domain import events as e
 from codewhale.domain.compactions import Compaction
 from codewhale.domain.errors import StoreError
+from codewhale.domain.lexical import structure_problem
 from codewhale.domain.records import (
     SCHEMA_VERSION,
     DeltaKind,
@@ -399,7 +400,10 @@ def _summary(item: Item, status: Status, detail: str) -> str:
 
 
 def _input(arguments: str) -> object:
+    """The arguments as a value, or as they stand when they are none that a reader should have to take apart."""
+    if structure_problem(arguments) is not None:
+        return arguments
     try:
         return msgspec.json.decode(arguments)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return arguments

@@ -96,13 +96,13 @@ async def listen(
         if call.held.durable is not None:
             await call.held.durable
         async for event in caller.provider.stream(call.held.request):
+            if isinstance(event, Waiting) and event.partial:
+                hear(event)
             match event:
                 case UsageReported() | Finished() | Waiting() | Rerouted():
                     call.take(event)
                 case _:
                     hear(event)
-            if isinstance(event, Waiting) and event.partial:
-                hear(event)
         end()
     finally:
         call.record()

@@ -13,6 +13,19 @@ SETTLE = 50
 """Rounds of the event loop that what is under way gets before time passes."""
 
 
+class _TickingClock(ManualClock):
+    """A clock that moves when it is looked at."""
+
+    def __init__(self, step: float) -> None:
+        super().__init__()
+        self._step = step
+
+    def monotonic(self) -> float:
+        if self._step:
+            self.advance(self._step)
+        return super().monotonic()
+
+
 class _Due:
     """A timer that has not fired."""
 
@@ -27,10 +40,11 @@ class _Due:
 
 
 class ManualPace:
-    """`delays` are the back-offs that were asked for; with `at_once` they are over at once and the clock has moved."""
+    """`delays` are the back-offs that were asked for; with `at_once` they are over at once and the clock has moved. `tick` is how
+    much time passes by itself whenever somebody looks at the clock."""
 
-    def __init__(self, *, at_once: bool = False) -> None:
-        self.clock = ManualClock()
+    def __init__(self, *, at_once: bool = False, tick: float = 0.0) -> None:
+        self.clock = _TickingClock(tick)
         self.delays: list[float] = []
         self.sleeping = asyncio.Event()
         self._at_once = at_once

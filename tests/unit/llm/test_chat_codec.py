@@ -22,7 +22,14 @@ from codewhale.domain.messages import (
     UserMessage,
 )
 from codewhale.domain.records import ToolCall, Usage
-from codewhale.llm.dialects.calls import CUT_BY_LIMIT, CUT_BY_SIZE, KEPT_OF_OVERSIZE, is_object
+from codewhale.llm.dialects.calls import (
+    CUT_BY_LIMIT,
+    CUT_BY_SIZE,
+    CUT_BY_TOTAL,
+    KEPT_OF_OVERSIZE,
+    MAX_CALLS,
+    is_object,
+)
 from codewhale.llm.dialects.chat_decode import ChatDecoder
 from codewhale.llm.dialects.chat_encode import encode, replayed_chars
 from codewhale.llm.errors import Endpoint
@@ -225,17 +232,23 @@ def test_oversized_arguments_are_dropped_and_said_so() -> None:
     assert finished == Finished("tool_calls")
 
 
-@pytest.mark.parametrize(
-    "chunks",
-    [
-        [call_delta(n, f"id{n}", name="x", arguments="{}") for n in range(129)],
-        [call_delta(0, "a", name="x", arguments="x" * 1_000_000) for _ in range(11)],
-    ],
-    ids=["calls", "bytes"],
-)
-def test_a_runaway_answer_is_an_error(chunks: list[object]) -> None:
+def test_of_too_many_calls_one_more_than_may_run_is_kept_to_be_refused() -> None:
+    chunks = [call_delta(n, f"id{n}", name="x", arguments="{}") for n in range(1000)]
+    ready = [event.call.id for event in decode(*chunks, delta("tool_calls")) if isinstance(event, CallReady)]
+    assert ready == [f"id{n}" for n in range(MAX_CALLS + 1)]
+
+
+def test_what_all_calls_keep_is_bounded() -> None:
+    chunks = [call_delta(n, f"id{n}", name="x", arguments='"' + "x" * 1_000_000) for n in range(20)]
+    ready = [event.call.arguments for event in decode(*chunks, delta("tool_calls")) if isinstance(event, CallReady)]
+    assert sum(map(len, ready)) < 11_000_000
+    assert [text.endswith(CUT_BY_TOTAL) for text in ready] == [False] * 10 + [True] * 10
+
+
+def test_a_runaway_answer_is_an_error() -> None:
+    flood = [call_delta(0, "a", name="x", arguments="x" * 1_000_000)] * 68
     with pytest.raises(ProviderError, match="none of them was run"):
-        decode(*chunks)
+        decode(*flood)
 
 
 @pytest.mark.parametrize(
