@@ -5,6 +5,7 @@ Each change is checked against what it must mean before it is written: the file 
 
 import tomllib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import cast
 
 import tomlkit
@@ -17,21 +18,16 @@ from codewhale.domain.errors import ConfigError, InvalidInput
 
 Table = dict[str, object]
 Edit = Callable[[str], str]
+LONGEST = 200
+"""Lines that a value may have."""
 
 
 def key_path(key: str) -> tuple[str, ...]:
     """The parts of a dotted key, which are quoted as in TOML where they have dots: `providers."a.b".model`."""
-    try:
-        table: object = tomllib.loads(f"{key} = 0")
-    except tomllib.TOMLDecodeError:
-        table = None
-    path: list[str] = []
-    while isinstance(table, dict) and len(cast(Table, table)) == 1:
-        (name, table), *_ = cast(Table, table).items()
-        path.append(name)
-    if not path or table != 0 or "\n" in key:
+    path = _names(f"{key} = 0")
+    if not path or "\n" in key or "=" in key or "#" in key:
         raise InvalidInput(f"{key[:80]!r} is no name of a setting", hint="`codewhale config list` shows them all")
-    return tuple(path)
+    return path
 
 
 def change(path: str, edit: Edit) -> bool:
@@ -56,6 +52,9 @@ def with_value(text: str, path: Sequence[str], value: object) -> str:
             continue
         if after is not None and _same(after, wanted):
             return after
+    lost = _exchanged(text, path[-1], _line(text, path[-1], value), wanted)
+    if lost is not None:
+        return lost
     raise _beyond(path)
 
 
@@ -64,16 +63,17 @@ def without(text: str, path: Sequence[str]) -> str:
     wanted = _table(text)
     if not _take(wanted, path):
         return text
-    try:
+    after = _exchanged(text, path[-1], "", wanted)
+    if after is not None:
+        return after
+    with suppress(TOMLKitError, KeyError, TypeError, ValueError):  # an inline table, or a dotted key
         document = tomlkit.parse(text)
         inner = _inner(document, path)
         if inner is not None:
             inner.remove(path[-1])
-            after = _without_empty(tomlkit.dumps(document), text)
+            after = tomlkit.dumps(document)
             if _same(after, wanted):
                 return after
-    except (TOMLKitError, KeyError, TypeError, ValueError):
-        pass
     raise _beyond(path)
 
 
@@ -105,7 +105,7 @@ def _added(text: str, path: Sequence[str], value: object) -> str | None:
     heads = [at for at, line in enumerate(lines) if line.lstrip().startswith("[")]
     start = 0
     if len(path) > 1:
-        own = [at for at in heads if _head(lines[at]) == tuple(path[:-1])]
+        own = [at for at in heads if _names(lines[at]) == tuple(path[:-1])]
         if len(own) != 1:
             return None
         start = own[0] + 1
@@ -125,7 +125,7 @@ def _added(text: str, path: Sequence[str], value: object) -> str | None:
     newline = "\r\n" if "\r\n" in text else "\n"
     if at and not lines[at - 1].endswith("\n"):
         lines[at - 1] += newline
-    said = f"{_quoted(path[-1])} = {tomlkit.item(value).as_string()}{newline}"
+    said = _line(text, path[-1], value)
     parted = newline if at == 0 and lines and lines[0].strip() else ""
     return "".join([*lines[:at], said + parted, *lines[at:]])
 
@@ -156,6 +156,11 @@ def _anyhow(text: str, path: Sequence[str], value: object) -> str | None:
     return tomlkit.dumps(document)
 
 
+def _line(text: str, name: str, value: object) -> str:
+    newline = "\r\n" if "\r\n" in text else "\n"
+    return f"{_quoted(name)} = {tomlkit.item(value).as_string()}{newline}"
+
+
 def _inner(document: Container, path: Sequence[str]) -> Container | AbstractTable | None:
     inner: Container | AbstractTable = document
     for part in path[:-1]:
@@ -166,21 +171,37 @@ def _inner(document: Container, path: Sequence[str]) -> Container | AbstractTabl
     return inner
 
 
-def _without_empty(after: str, before: str) -> str:
-    """A file that had nothing but the key is empty afterwards, not a blank line."""
-    return "" if not after.strip() and not before.startswith("\n") else after
+def _exchanged(text: str, name: str, said: str, wanted: Table) -> str | None:
+    """The text with `said` in place of the lines of a key, found by what the file means without them."""
+    lines = text.splitlines(keepends=True)
+    for at, line in enumerate(lines):
+        if _key_of(line) != name:
+            continue
+        for end in range(at + 1, min(at + LONGEST, len(lines)) + 1):
+            after = "".join([*lines[:at], said, *lines[end:]])
+            if _same(after, wanted):
+                return after
+    return None
 
 
-def _head(line: str) -> tuple[str, ...] | None:
+def _key_of(line: str) -> str | None:
+    """The last part of the key that a line begins with."""
+    key, equals, _ = line.partition("=")
+    path = _names(f"{key.strip()} = 0") if equals else None
+    return path[-1] if path else None
+
+
+def _names(toml: str) -> tuple[str, ...] | None:
+    """The names on the one way into a text that holds one table or one key; None for any other text."""
     try:
-        table: object = tomllib.loads(line)
+        table: object = tomllib.loads(toml)
     except tomllib.TOMLDecodeError:
         return None
     path: list[str] = []
     while isinstance(table, dict) and len(cast(Table, table)) == 1:
         (name, table), *_ = cast(Table, table).items()
         path.append(name)
-    return tuple(path) if isinstance(table, dict) else None
+    return tuple(path)
 
 
 def _quoted(part: str) -> str:
