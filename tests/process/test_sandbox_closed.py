@@ -1,7 +1,9 @@
 """A sandbox that cannot be set up runs nothing: failures injected at every stage, and a canary that must stay unborn."""
 
+import asyncio
 import os
 import shutil
+import signal
 import socket
 from collections.abc import Callable, Generator
 from contextlib import suppress
@@ -36,7 +38,8 @@ class Room:
         self.cages = Cages(run_caged, start_victim, binaries=(str(self.bwrap),), tiers=(tier,))
         if self.cages.proof().tier != tier:
             pytest.skip(f"NOT TRIED: {self.cages.proof().missing}")
-        self.processes = Processes(ENVIRON, cages=SharedCages(lambda: self.cages))
+        self.shared = SharedCages(lambda: self.cages)
+        self.processes = Processes(ENVIRON, cages=self.shared)
         self.held = confinement("workspace-write", str(self.ws), None)
         self.cwd = str(self.ws)
 
@@ -131,10 +134,29 @@ def unseen_folder(room: Room) -> None:
     os.makedirs(room.cwd)
 
 
+def spawner_killed(room: Room) -> None:
+    if room.cages.proof().tier != "landlock":
+        pytest.skip("this tier has no process that starts commands")
+    (pid,) = spawners()
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+
+def spawners() -> list[int]:
+    """Our children that start commands for us; those that look after one have children themselves."""
+    ours = [pid for pid in children("self") if b"spawner.serve()" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [int(pid) for pid in ours if not children(pid)]
+
+
+def children(pid: str) -> list[str]:
+    task = os.getpid() if pid == "self" else pid
+    return Path(f"/proc/{pid}/task/{task}/children").read_text().split()
+
+
 FAILURES = [
     *(binary(None), binary("#!/bin/sh\nexit 1\n"), binary(FAKE), binary("no program\n")),
     *(scratch_gone, scratch_tmp_gone, linked_surface, piped_surface, socket_surface),
-    *(missing_root, linked_root, whole_disk, too_many, no_proxy, unseen_folder),
+    *(missing_root, linked_root, whole_disk, too_many, no_proxy, unseen_folder, spawner_killed),
 ]
 
 
@@ -147,6 +169,65 @@ async def test_a_failure_at_any_stage_runs_nothing(room: Room, inject: Callable[
         await room.run()
     assert raised.value.category == "sandbox_setup_failed"
     assert not (room.ws / "canary").exists()
+
+
+async def test_after_a_failed_start_there_is_a_new_spawner(room: Room) -> None:
+    await room.run()
+    spawner_killed(room)
+    with pytest.raises(ToolError, match="sandbox_setup_failed"):
+        await room.run()
+    await room.run()
+    assert len(spawners()) == 1
+    room.processes.close()
+    assert spawners() == []
+
+
+async def test_commands_that_run_survive_the_spawner(room: Room) -> None:
+    up = asyncio.Event()
+    command = Command(
+        argv=("/bin/sh", "-c", "mkfifo f; echo up; read -r word <f; echo $word"), cwd=room.cwd, timeout=30
+    )
+
+    async def late() -> None:
+        await up.wait()
+        spawner_killed(room)
+        await asyncio.to_thread((room.ws / "f").write_text, "said\n")
+
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(room.processes.confined(room.held).run(command, lambda _: up.set()))
+        group.create_task(late())
+    assert running.result().stdout.text == "up\nsaid\n"
+
+
+async def test_what_one_command_keeps_free_the_next_one_keeps_too(room: Room) -> None:
+    if room.cages.proof().tier != "bubblewrap":
+        pytest.skip("this tier cannot keep names free")
+    up, first_over = asyncio.Event(), asyncio.Event()
+    os.mkfifo(room.ws / "one")
+    os.mkfifo(room.ws / "two")
+    processes = room.processes.confined(room.held)
+
+    async def run(script: str, on_output: Callable[[str], None] | None = None) -> str:
+        command = Command(argv=("/bin/sh", "-c", script), cwd=room.cwd, timeout=30)
+        return (await processes.run(command, on_output)).stdout.text
+
+    async def first() -> None:
+        await run("echo up; read -r _ <one", lambda _: up.set())
+        first_over.set()
+
+    async def drive() -> None:
+        await first_over.wait()
+        await asyncio.to_thread((room.ws / "two").write_text, "\n")
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        group.create_task(first())
+        await up.wait()
+        second = group.create_task(
+            run("echo >one; read -r _ <two; mkdir .claude 2>/dev/null || echo x 2>/dev/null >.claude/x || echo held")
+        )
+        group.create_task(drive())
+    assert second.result() == "held\n"
+    assert sorted(os.listdir(room.ws)) == ["one", "two"]
 
 
 async def test_where_nothing_confines_nothing_runs(tmp_path: Path) -> None:
@@ -168,7 +249,7 @@ async def test_a_bubblewrap_of_the_workspace_or_the_path_is_never_run(room: Room
     planted.write_text(f"#!/bin/sh\n: >{room.ws}/ran-the-wrong-one\n")
     planted.chmod(0o755)
     environ = {**ENVIRON, "PATH": f"{room.ws}:/usr/bin:/bin"}
-    processes = Processes(environ, cages=SharedCages(lambda: room.cages)).confined(room.held)
+    processes = Processes(environ, cages=room.shared).confined(room.held)
     result = await processes.run(Command(argv=("/bin/true",), cwd=str(room.ws)))
     assert result.exit_code == 0
     assert not (room.ws / "ran-the-wrong-one").exists()
@@ -198,7 +279,7 @@ async def test_secrets_are_not_there(room: Room) -> None:
     held = confinement("workspace-write", str(room.ws), str(home), Surface(hidden=(str(home / "own"),)))
     script = f"cat {home}/.ssh/id {home}/.npmrc; env"
     environ = {**ENVIRON, "MY_API_KEY": "canary-in-a-variable", "GITHUB_TOKEN": "canary-in-a-token"}
-    processes = Processes(environ, cages=SharedCages(lambda: room.cages)).confined(held)
+    processes = Processes(environ, cages=room.shared).confined(held)
     result = await processes.run(Command(argv=("/bin/sh", "-c", script), cwd=str(room.ws), timeout=30))
     assert "canary" not in result.stdout.text + result.stderr.text
     assert "TMPDIR=" in result.stdout.text

@@ -2,16 +2,45 @@
 in it, and the programs that prove a tier. Beside `processes.py` nothing but this and the guard starts programs.
 """
 
+import os
+import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from codewhale.domain.confinement import Tier
+from codewhale.workspace.foreground import program_of
+from codewhale.workspace.guard import GUARD, kill_group
 
 if TYPE_CHECKING:
+    from codewhale.workspace.child import Running
     from codewhale.workspace.sandbox.cage import Entered, Left
     from codewhale.workspace.sandbox.cages import Cages
     from codewhale.workspace.sandbox.tiers import Attackable, Ran
+    from codewhale.workspace.spawned import Spawner
+
+PIPE, STDOUT, DEVNULL = subprocess.PIPE, subprocess.STDOUT, subprocess.DEVNULL
+
+
+class Started(subprocess.Popen[bytes]):
+    """A program in a session and group of its own, with the cage of `tier` around it."""
+
+    tier: Tier = "none"
+
+    def ask_to_end(self) -> None:
+        """SIGTERM to the program and its group; not to the cage, whose end would be everybody's."""
+        with suppress(ProcessLookupError, PermissionError):
+            if self.tier == "none":
+                os.killpg(self.pid, signal.SIGTERM)
+                return
+            program = program_of(self.pid, self.tier)
+            if program is not None and (group := os.getpgid(program)) != self.pid:
+                os.killpg(group, signal.SIGTERM)
+
+    def end(self) -> None:
+        """Kill it with its group."""
+        kill_group(self.pid)
 
 
 class Stay:
@@ -32,6 +61,11 @@ class Stay:
             self.tier = entered.tier
             self.fds = entered.fds
 
+    @property
+    def orders(self) -> int | None:
+        """What the spawner is to be given, where it is the one to start this."""
+        return self._entered.orders if self._entered is not None else None
+
     def end(self) -> None:
         """Its last process is gone."""
         if self._entered is not None:
@@ -46,6 +80,7 @@ class SharedCages:
         """`make` gives another sandbox than this machine's."""
         self._make = make or _cages_here
         self._cages: Cages | None = None
+        self._spawner: Spawner | None = None
 
     @property
     def made(self) -> bool:
@@ -57,7 +92,36 @@ class SharedCages:
             self._cages = self._make()
         return self._cages
 
+    def start(self, stay: Stay, cwd: str, stdin: int, stderr: int) -> "Running":
+        """The program of `stay`, its output to a pipe, the other two streams as `subprocess` names them. OSError or ValueError
+        when it cannot be started."""
+        if stay.orders is not None:
+            if self._spawner is None:
+                from codewhale.workspace.spawned import Spawner  # noqa: PLC0415 - only the reduced cage needs one
+
+                self._spawner = Spawner(_start_spawner)
+            spawned = self._spawner.spawn(stay.orders, cwd, (stdin == PIPE, True, stderr == PIPE))
+            GUARD.sweeper(spawned.pid)
+            return spawned
+        process = Started(
+            stay.argv,
+            stdin=stdin,
+            stdout=PIPE,
+            stderr=stderr,
+            cwd=cwd,
+            env=stay.environ,
+            start_new_session=True,
+            bufsize=0,
+            pass_fds=stay.fds,
+        )
+        process.tier = stay.tier
+        GUARD.started(process.pid)
+        return process
+
     def close(self) -> None:
+        if self._spawner is not None:
+            self._spawner.close()
+            self._spawner = None
         if self._cages is not None:
             self._cages.close()
             self._cages = None
@@ -67,6 +131,30 @@ def _cages_here() -> "Cages":
     from codewhale.workspace.sandbox.cages import Cages  # noqa: PLC0415 - start-up: most starts run no command
 
     return Cages(run_caged, start_victim)
+
+
+def _start_spawner(fd: int) -> Callable[[], None]:
+    from codewhale.workspace.sandbox.cage import SERVER, SPAWNER_ENVIRON, spawner  # noqa: PLC0415 - as above
+
+    process = Started(
+        (*spawner(SERVER), str(fd)),
+        stdin=DEVNULL,
+        stdout=DEVNULL,
+        stderr=DEVNULL,
+        cwd="/",
+        env=SPAWNER_ENVIRON,
+        start_new_session=True,
+        pass_fds=(fd,),
+    )
+    GUARD.started(process.pid)
+
+    def end() -> None:
+        if process.poll() is None:
+            kill_group(process.pid)
+        process.wait()
+        GUARD.ended(process)
+
+    return end
 
 
 def run_caged(entered: "Entered", seconds: float) -> "Ran":

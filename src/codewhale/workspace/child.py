@@ -8,14 +8,14 @@ import asyncio
 import codecs
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Protocol
+from typing import IO, Protocol
 
 from codewhale.workspace.capture import Capture
 from codewhale.workspace.guard import GUARD, kill_group, reap
+from codewhale.workspace.spawned import Process
 
 READ_SIZE = 64 * 1024
 KILL_SECONDS = 2.0
@@ -29,6 +29,27 @@ class Sink(Protocol):
     """Takes what comes out of a pipe; an empty piece is the end. Must not raise or block."""
 
     def feed(self, chunk: bytes) -> None: ...
+
+
+class Running(Process, Protocol):
+    """A started program with our ends of its streams."""
+
+    @property
+    def stdin(self) -> IO[bytes] | None: ...
+
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+
+    @property
+    def stderr(self) -> IO[bytes] | None: ...
+
+    def ask_to_end(self) -> None:
+        """SIGTERM to the program and its group."""
+        ...
+
+    def end(self) -> None:
+        """Kill it with its group. Returns at once."""
+        ...
 
 
 class Stream:
@@ -53,7 +74,7 @@ class Child:
 
     def __init__(
         self,
-        process: subprocess.Popen[bytes],
+        process: Running,
         mark: str,
         streams: Mapping[int, Sink],
         at_end: Callable[[], None] = lambda: None,
@@ -104,9 +125,16 @@ class Child:
         if self.done.is_set():
             return
         if self.process.returncode is None:
-            kill_group(self.process.pid)
+            self.process.end()
             self._kill_leftovers()
         self._bound(KILL_SECONDS)
+
+    def stop(self, grace: float) -> None:
+        """Ask it to end, and end it when it has not after `grace` seconds. Returns at once."""
+        if self.done.is_set() or self.process.returncode is not None:
+            return
+        self.process.ask_to_end()
+        self._bound(grace, self.kill)
 
     def _await_exit(self, pid: int, then: Callable[[int], None]) -> None:
         try:
@@ -200,10 +228,10 @@ class Child:
             self._loop.remove_writer(self.process.stdin.fileno())
             self.process.stdin.close()
 
-    def _bound(self, seconds: float) -> None:
+    def _bound(self, seconds: float, then: Callable[[], None] | None = None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(seconds, self._finish)
+        self._timer = self._loop.call_later(seconds, then or self._finish)
 
     def _finish_if_read(self) -> None:
         if self._swept and not self._streams:

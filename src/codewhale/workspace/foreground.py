@@ -32,7 +32,7 @@ class Foreground:
     def pass_on(self, number: signal.Signals) -> None:
         """Give a signal to the program itself, not to the cage around it; one that is still being set up gets none of ours."""
         with suppress(ProcessLookupError, PermissionError):
-            os.kill(self._program() or self._process.pid, number)
+            os.kill(program_of(self._process.pid, self.tier) or self._process.pid, number)
 
     def wait(self) -> int:
         """Block until it has ended: its exit code, or 128 and the number of the signal that killed it. Raises what its cage
@@ -41,15 +41,16 @@ class Foreground:
         self._at_end()
         return code if code >= 0 else 128 - code
 
-    def _program(self) -> int | None:
-        pid = self._process.pid
-        for _ in range(_LAYERS.get(self.tier, 0)):
-            try:
-                with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
-                    children = file.read().split()
-            except OSError:
-                return None
-            if not children:
-                return None
-            pid = int(children[0])
-        return pid
+
+def program_of(pid: int, tier: Tier) -> int | None:
+    """The program in the cage that starts with process `pid`; None while that is still being set up."""
+    for _ in range(_LAYERS.get(tier, 0)):
+        try:
+            with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
+                children = file.read().split()
+        except OSError:
+            return None
+        if not children:
+            return None
+        pid = int(children[0])
+    return pid

@@ -11,8 +11,12 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from codewhale.workspace.spawned import Process
 
 MARK = "CODEWHALE_CALL"
 _PR_SET_CHILD_SUBREAPER = 36
@@ -50,7 +54,8 @@ class Guard:
         self._owner = os.urandom(8).hex()
         self._count = 0
         self._groups: set[int] = set()
-        self._unreaped: list[subprocess.Popen[bytes]] = []
+        self._sweepers: set[int] = set()
+        self._unreaped: list[Process] = []
         self._watcher: subprocess.Popen[bytes] | None = None
         self._adopts = False
         self._pid = 0
@@ -71,10 +76,17 @@ class Guard:
         self._groups.add(pid)
         self._tell(f"+ {pid}\n")
 
-    def ended(self, process: subprocess.Popen[bytes]) -> None:
+    def sweeper(self, pid: int) -> None:
+        """A child that ends what it started by itself when we are gone, and must be left alive to do so."""
+        self._sweepers.add(pid)
+
+    def ended(self, process: "Process") -> None:
         """The group is gone, or nothing more can be done about it."""
         if process.returncode is None:
             self._unreaped.append(process)
+            return
+        if process.pid in self._sweepers:
+            self._sweepers.discard(process.pid)
             return
         self._groups.discard(process.pid)
         self._tell(f"- {process.pid}\n")
@@ -112,7 +124,7 @@ class Guard:
             self._adopts = False
             return []
         own = os.getsid(0)
-        known = {self._watcher.pid if self._watcher is not None else 0, *self._groups}
+        known = {self._watcher.pid if self._watcher is not None else 0, *self._groups, *self._sweepers}
         found: list[int] = []
         for pid in map(int, children):
             if pid in known:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 22_000
 TAIL_BYTES = 8_000
+TIMEOUT_GRACE = 2.0
+CANCEL_GRACE = 0.25
+"""Seconds between SIGTERM and SIGKILL. Who interrupts waits for the end of the turn, so there it is short."""
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -162,8 +165,8 @@ class Processes:
     async def run(self, command: Command, on_output: Callable[[str], None] | None = None) -> ProcessResult:
         """Run it to its end. `on_output` gets the decoded text of both streams as it comes; it must not raise or block.
 
-        A timeout or a cancellation kills the program and all that it started, at once. Raises `ToolError` when it cannot
-        be started at all; a non-zero exit is a result, not an error.
+        A timeout or a cancellation asks the program to end and, after its grace, kills it and all that it started. Raises
+        `ToolError` when it cannot be started at all; a non-zero exit is a result, not an error.
         """
         if self._held is not None and self._held.confines:
             await self.settle_tier()
@@ -177,10 +180,10 @@ class Processes:
                 await child.done.wait()
         except TimeoutError:
             timed_out = True
-            child.kill()
+            child.stop(TIMEOUT_GRACE)
             await child.done.wait()
         except asyncio.CancelledError:
-            child.kill()
+            child.stop(CANCEL_GRACE)
             await child.done.wait()  # bounded; a second cancellation only leaves the rest to the callbacks
             raise
         code = child.process.returncode
@@ -267,16 +270,11 @@ class Processes:
         entered = self._entered(command, mark)
         stay.begin(entered, command.argv, {**self._environ, **command.environ, MARK: mark})
         try:
-            process = subprocess.Popen(
-                stay.argv,
-                stdin=subprocess.DEVNULL if command.stdin is None else subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT if command.merged else subprocess.PIPE,
-                cwd=command.cwd,
-                env=stay.environ,
-                start_new_session=True,
-                bufsize=0,
-                pass_fds=stay.fds,
+            process = self._cages.start(
+                stay,
+                command.cwd,
+                subprocess.DEVNULL if command.stdin is None else subprocess.PIPE,
+                subprocess.STDOUT if command.merged else subprocess.PIPE,
             )
         except (OSError, ValueError) as error:
             stay.end()
@@ -284,7 +282,6 @@ class Processes:
         finally:
             if entered is not None:
                 entered.started()
-        GUARD.started(process.pid)
         pipes = ((process.stdout, out), (process.stderr, err))
         child = Child(process, mark, {pipe.fileno(): sink for pipe, sink in pipes if pipe is not None}, stay.end)
         if command.stdin is not None:

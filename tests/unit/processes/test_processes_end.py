@@ -70,6 +70,24 @@ async def test_after_a_timeout(processes: Processes, tmp_path: Path, script: str
     command = Command(argv=processes.shell(f"{script}; exec sleep 300"), cwd=str(tmp_path), timeout=0.3)
     async with asyncio.timeout(10):
         result = await processes.run(command)
+    assert (result.timed_out, result.exit_code, result.signal) == (True, None, signal.SIGTERM)
+    assert not alive(int(result.stdout.text))
+
+
+async def test_a_timeout_leaves_time_to_clean_up(processes: Processes, tmp_path: Path) -> None:
+    script = "trap 'rm made; echo cleaned; exit 7' TERM; touch made; sleep 300 & wait"
+    command = Command(argv=processes.shell(script), cwd=str(tmp_path), timeout=0.3)
+    async with asyncio.timeout(10):
+        result = await processes.run(command)
+    assert (result.timed_out, result.exit_code, result.stdout.text) == (True, 7, "cleaned\n")
+    assert not (tmp_path / "made").exists()
+
+
+async def test_who_does_not_end_in_time_is_killed(processes: Processes, tmp_path: Path) -> None:
+    script = "trap '' TERM; sleep 300 & echo $!; wait"
+    command = Command(argv=processes.shell(script), cwd=str(tmp_path), timeout=0.3)
+    async with asyncio.timeout(10):
+        result = await processes.run(command)
     assert (result.timed_out, result.exit_code, result.signal) == (True, None, signal.SIGKILL)
     assert not alive(int(result.stdout.text))
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from codewhale.domain.errors import ToolError
-from codewhale.workspace.sandbox.masks import MODE, Masks, is_mask
+from codewhale.workspace.sandbox.marks import MODE, is_mask
+from codewhale.workspace.sandbox.masks import Masks
 
 
 def test_a_mask_is_there_while_it_is_held(ws: Path) -> None:

@@ -17,8 +17,15 @@ BINARIES = ("/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap")
 READY = "/run/codewhale-ready"
 PROXY = "/run/codewhale-proxy"
 
-LAST_STAGE = f"""
+LIMITS = """
 ulimit -c 0
+ulimit -f 33554432 2>/dev/null
+ulimit -u 8192 2>/dev/null || ulimit -p 8192 2>/dev/null
+"""
+"""Of what runs inside: no core files, 16 GiB a file, 8192 processes; each shell has its own letter for the last. Where less was
+allowed before that stays."""
+
+LAST_STAGE = f"""{LIMITS}
 while read -r name value rest; do
   case $name in CapEff:) e=$value ;; CapPrm:) p=$value ;; NoNewPrivs:) n=$value ;; Seccomp:) s=$value ;; esac
 done </proc/self/status

@@ -21,6 +21,10 @@ from codewhale.workspace.web.inside import FORWARDER, PORT, VARIABLES, proxy_env
 
 SPAWNER = f"import sys; sys.path[:0] = [{os.path.dirname(__file__)!r}]; import spawner; spawner.main()"
 """Imported, not run as a script: then its byte code is kept."""
+SERVER = SPAWNER.replace("spawner.main()", "spawner.serve()")
+"""The same as one process that starts many commands."""
+
+SPAWNER_ENVIRON: Mapping[str, str] = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 
 _DROPPED = ("XDG_RUNTIME_DIR",)
 
@@ -43,7 +47,8 @@ class Left(Struct, frozen=True, kw_only=True):
 
 class Entered(Struct, kw_only=True):
     """What to start. `started` when it was (or could not be), `leave` when its last process is gone; both exactly once.
-    `holds` are for whoever looks after it when we are gone: the cage is whole as long as somebody has them."""
+    `holds` are for whoever looks after it when we are gone: the cage is whole as long as somebody has them. Where there are
+    `orders` (one of the `fds`), giving them to the process that starts such commands does the same as starting `argv`."""
 
     tier: Tier
     argv: tuple[str, ...]
@@ -51,6 +56,7 @@ class Entered(Struct, kw_only=True):
     environ: Mapping[str, str]
     fds: tuple[int, ...] = ()
     holds: tuple[int, ...] = ()
+    orders: int | None = None
     leave: Callable[[], Left]
 
     def started(self) -> None:
@@ -91,7 +97,16 @@ def enter(tier: Tier, held: Confinement, wanted: Wanted, scratch: Scratch, bwrap
         changed = integrity.difference(before, integrity.look(held.writable)) if complete else []
         return Left(ready=complete, changed=tuple(dict.fromkeys((*spoiled, *changed))))
 
-    return Entered(tier=tier, argv=argv, cwd=wanted.cwd, environ=environ, fds=tuple(fds), holds=masks.held, leave=leave)
+    return Entered(
+        tier=tier,
+        argv=argv,
+        cwd=wanted.cwd,
+        environ=environ,
+        fds=tuple(fds),
+        holds=masks.held,
+        orders=fds[0] if tier == "landlock" else None,
+        leave=leave,
+    )
 
 
 def environment(environ: Mapping[str, str], held: Confinement, tier: Tier, scratch: Scratch) -> dict[str, str]:
@@ -108,6 +123,11 @@ def environment(environ: Mapping[str, str], held: Confinement, tier: Tier, scrat
     if held.network == "proxy":
         inside.update(proxy_environ())
     return inside
+
+
+def spawner(script: str) -> tuple[str, ...]:
+    """The words that run a script of `spawner.py`; the number of a descriptor comes after them."""
+    return (os.path.realpath(sys.executable), "-I", "-S", "-c", script)
 
 
 class _Stay(Struct, frozen=True, kw_only=True):
@@ -135,7 +155,7 @@ def _bubblewrap(
     forwarder: tuple[str, ...] = ()
     if network == "proxy":
         filtered = ("--filter", str(fds[0]))
-        forwarder = (sys.executable, "-I", FORWARDER, bubblewrap.PROXY, str(PORT), *filtered, "--")
+        forwarder = (os.path.realpath(sys.executable), "-I", FORWARDER, bubblewrap.PROXY, str(PORT), *filtered, "--")
     fittings = bubblewrap.Fittings(
         bwrap=bwrap,
         tmp=scratch.tmp,
@@ -173,8 +193,7 @@ def _landlock(
     )
     written = landlock.orders(stay.wanted.argv, stay.environ, stay.ground.places, stage)
     fds.append(_memory(written))
-    python = os.path.realpath(sys.executable)
-    return (python, "-I", "-S", "-c", SPAWNER, str(fds[0])), {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+    return (*spawner(SPAWNER), str(fds[0])), SPAWNER_ENVIRON
 
 
 def _seatbelt(

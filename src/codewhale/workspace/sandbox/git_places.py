@@ -10,6 +10,8 @@ import re
 import stat
 from contextlib import suppress
 
+from codewhale.workspace.sandbox.marks import is_mask
+
 MAX_CONFIG = 256 * 1024
 _HOOKS_PATH = re.compile(rb"^[ \t]*hookspath[ \t]*=[ \t]*(.+?)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _READ_ONLY = ("hooks", "config", "config.worktree", "modules", "worktrees")
@@ -51,7 +53,7 @@ def _repository(folder: str) -> GitPlaces | None:
         path = os.path.join(folder, name)
         if os.path.islink(path):
             return None
-        if os.path.lexists(path):
+        if os.path.lexists(path) and not is_mask(path):
             places.protected.append(path)
         elif name == "hooks":
             places.missing.append(path)

@@ -15,6 +15,7 @@ from codewhale.domain.confinement import INSTRUCTIONS, Confinement, within
 from codewhale.domain.errors import ToolError
 from codewhale.workspace.plain import plain
 from codewhale.workspace.sandbox.git_places import git_places
+from codewhale.workspace.sandbox.marks import is_mask
 
 MAX_PLACES = 64
 """Mounts beyond the system's own; each costs a fifth of a millisecond."""
@@ -97,6 +98,9 @@ def _protect(path: str, places: dict[str, Place], missing: list[str]) -> None:
     if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
         kind = "a link" if stat.S_ISLNK(mode) else "a pipe, socket or device"
         raise setup_failed(f"The protected {plain(path)} is {kind}, which cannot be kept from being swapped.")
+    if is_mask(path):  # another command's: it goes with that one, unless we hold it too
+        missing.append(path)
+        return
     places[path] = Place(path, "read", stat.S_ISDIR(mode))
     git = git_places(path) if os.path.basename(path) == ".git" else None
     if git is None:

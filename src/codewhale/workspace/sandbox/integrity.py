@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterable
 
 from codewhale.domain.confinement import INSTRUCTIONS, STEERING
-from codewhale.workspace.sandbox.masks import is_mask
+from codewhale.workspace.sandbox.marks import is_mask
 
 MAX_LOOKS = 2000
 MAX_FOLDERS = 200

@@ -1,6 +1,6 @@
 """Empty folders in the place of protected names that do not exist, so that a cage has something to mount read-only there.
 
-A mask is known by its mode and its emptiness, so one left behind by a crash is recognised and goes with the next command.
+One left behind by a crash is recognised (`marks.py`) and goes with the next command.
 Several commands, also of several processes, share one: each holds a lock on it, and only who holds the last removes it.
 Nothing but an empty folder is ever removed.
 """
@@ -8,14 +8,13 @@ Nothing but an empty folder is ever removed.
 import errno
 import fcntl
 import os
-import stat
 from collections.abc import Iterable
 from contextlib import suppress
 
 from codewhale.workspace.plain import plain
 from codewhale.workspace.sandbox.ground import setup_failed
+from codewhale.workspace.sandbox.marks import MODE
 
-MODE = 0o1500
 _ROUNDS = 16
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -43,35 +42,37 @@ class Masks:
 
     def release(self) -> list[str]:
         """Let go, remove those that nobody else holds, and name those that somebody took away or filled."""
-        spoiled: list[str] = []
-        for path, fd in self._held.items():
-            if not _is_there(path, fd) or os.listdir(fd):
-                spoiled.append(path)
-            with suppress(BlockingIOError):
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _is_there(path, fd):
-                    _remove(path)
-            os.close(fd)
+        spoiled = [path for path, fd in self._held.items() if not _let_go(path, fd)]
         self._held.clear()
         return spoiled
 
 
-def is_mask(path: str) -> bool:
-    """Whether an empty folder there is a mask of ours, of this command or of one that crashed."""
+def _let_go(path: str, fd: int) -> bool:
+    """Whether it was there and empty to the end."""
     try:
-        found = os.lstat(path)
-        return stat.S_ISDIR(found.st_mode) and stat.S_IMODE(found.st_mode) == MODE and not os.listdir(path)
-    except OSError:
+        if not _is_there(path, fd):
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # somebody else needs it still
+            return not os.listdir(fd)
+        os.rmdir(path)
+    except OSError:  # somebody put a file there: it stays
         return False
+    finally:
+        os.close(fd)
+    return True
 
 
 def _hold(path: str) -> int:
     for _ in range(_ROUNDS):
-        with suppress(FileExistsError):
-            os.mkdir(path, 0o700)
-            os.chmod(path, MODE)
+        made = _made(path)
         try:
             fd = os.open(path, _OPEN)
+            if (
+                made and os.fstat(fd).st_mode & 0o7777 != MODE
+            ):  # an unusual umask, or a folder that hands its group down
+                os.fchmod(fd, MODE)
         except FileNotFoundError:  # its last holder removed it just now
             continue
         try:
@@ -92,6 +93,8 @@ def _is_there(path: str, fd: int) -> bool:
         return False
 
 
-def _remove(path: str) -> None:
-    with suppress(OSError):  # somebody put a file there meanwhile: it stays
-        os.rmdir(path)
+def _made(path: str) -> bool:
+    with suppress(FileExistsError):
+        os.mkdir(path, MODE)
+        return True
+    return False

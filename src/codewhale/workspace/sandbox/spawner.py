@@ -1,13 +1,15 @@
-"""A program of its own, standard library only: `spawner.main()`, given FD, runs one command in Landlock and seccomp.
+"""A program of its own, standard library only, that puts commands into Landlock and seccomp.
 
-Three processes: this one, which the owner knows and may kill; a sub-reaper in a session of its own, which ends everything
-when the command or this one ends, however; and the command. FD holds the orders (`landlock.Orders`). Whatever cannot
-be set up ends with exit code 125 before the command is started.
+`main()`, given FD, reads its orders (`landlock.Orders`) there and runs one command: this process, which the owner knows and may
+kill; a sub-reaper in a session of its own, which ends everything when the command or this one ends, however; and the command.
+`serve()`, given a socket, starts a sub-reaper for each message, as a child of our owner, so that the start of Python is
+paid once. Whatever cannot be set up ends with exit code 125 before the command is started.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import marshal
 import os
 import resource
@@ -22,14 +24,22 @@ if TYPE_CHECKING:  # importing these would take a third of what a command costs 
 
 FAILED = 125
 SWEEPS = 200
+PASSED = 6
+CLONE = {"x86_64": 56, "aarch64": 220}
+CLONE_PARENT = 0x8000
+MACHINE = os.uname().machine
+FILE_BYTES = 16 << 30
+TASKS = 8192
 PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 22, 36, 38
 PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 47, 4
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 CAPSET = {"x86_64": 126, "aarch64": 91}
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, TRUNCATE, IOCTL_DEV = 1, 2, 4, 8, 1 << 14, 1 << 15
 OLDEST_ABI = 3
+NO_CAPABILITY = b"0" * 16
 
 libc = ctypes.CDLL(None, use_errno=True)
+libc_held = ctypes.PyDLL(None, use_errno=True)
 
 
 def main() -> None:
@@ -38,52 +48,121 @@ def main() -> None:
         orders = marshal.load(file)  # noqa: S302 - written by our owner alone, into memory that nobody else has
     alive_end, alive = os.pipe()
     word, word_end = os.pipe()
-    if os.fork() == 0:
+    if clone() == 0:
         os.close(alive)
         os.close(word)
-        reaper(orders, alive_end, word_end)
+        try:
+            os.setsid()
+            os.write(word_end, str(reaped(orders, alive_end)).encode())
+        finally:
+            os._exit(FAILED)
     os.close(alive_end)
     os.close(word_end)
     said = os.read(word, 16)
-    if not said:
-        os._exit(FAILED)
-    code = int(said)
+    end_like(int(said) if said else FAILED)
+
+
+def serve() -> None:
+    """For each message with its descriptors (orders, lifeline, folder, three streams) start a command and tell the process id of
+    its sub-reaper, or the negative error number; until our owner is gone."""
+    import socket  # it would take a third of a single start  # noqa: PLC0415
+
+    prctl(PR_SET_NO_NEW_PRIVS, 1)  # once for all that is started here
+    drop_capabilities()
+    gc.disable()
+    gc.freeze()
+    control = socket.socket(fileno=int(sys.argv[1]))
+    while True:
+        message, fds, _, _ = socket.recv_fds(control, 1, PASSED, socket.MSG_CMSG_CLOEXEC)
+        if not message:
+            os._exit(0)
+        try:
+            pid = clone(CLONE_PARENT)
+        except OSError as problem:
+            pid = -(problem.errno or 1)
+        if pid == 0:
+            try:
+                control.close()
+                supervise(fds)
+            finally:
+                os._exit(FAILED)
+        for fd in fds:
+            os.close(fd)
+        control.sendall(struct.pack("=i", pid))
+
+
+def clone(flags: int = 0) -> int:
+    """As `fork`; with CLONE_PARENT a child of our parent, who waits for it as for any other. It saves the half of a fork that
+    looks after threads; we have one, and its lock stays held."""
+    zero = ctypes.c_ulong(0)
+    pid: int = libc_held.syscall(CLONE[MACHINE], ctypes.c_ulong(flags | signal.SIGCHLD), zero, zero, zero, zero)
+    if pid < 0:
+        raise OSError(ctypes.get_errno(), "clone")
+    return pid
+
+
+def supervise(fds: list[int]) -> None:
+    """Be the sub-reaper of one command of `serve`; end as it ended."""
+    given, lifeline, folder, *streams = fds
+    os.setsid()
+    for number, fd in enumerate(streams):
+        os.dup2(fd, number)
+        os.close(fd)
+    os.fchdir(folder)
+    os.close(folder)
+    with os.fdopen(given, "rb") as file:
+        orders = marshal.load(file)  # noqa: S302 - as above
+    if not select.select([lifeline], [], [], 0)[0]:  # else our owner has given it up already
+        end_like(reaped(orders, lifeline))
+
+
+def end_like(code: int) -> NoReturn:
+    """End with this exit code, or by the signal that a negative one names."""
     if code < 0:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        signal.signal(-code, signal.SIG_DFL) if -code not in (signal.SIGKILL, signal.SIGSTOP) else None
+        if -code not in (signal.SIGKILL, signal.SIGSTOP):
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)
 
 
-def reaper(orders: dict[str, Any], alive_end: int, word_end: int) -> NoReturn:
-    """Run the command; when it or the outer process is gone kill all that is left, then say how it ended."""
-    os.setsid()
+def reaped(orders: dict[str, Any], lifeline: int) -> int:
+    """Run the command, kill all that is left when it or its owner is gone, and tell how it ended. A byte on the lifeline asks
+    it to end."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    command = os.fork()
+    command = clone()
     if command == 0:
-        os.close(alive_end)
-        os.close(word_end)
+        os.close(lifeline)
         become(orders)
     for stream in range(3):
         os.close(stream)
-    ended = os.pidfd_open(command)
-    ready, _, _ = select.select([alive_end, ended], [], [])
-    if ended not in ready:
+    try:
+        ended = os.pidfd_open(command)
+        while ended not in (ready := select.select([lifeline, ended], [], [])[0]):
+            if lifeline in ready and not os.read(lifeline, 1):
+                break
+            ask_to_end(command)
+    finally:
         os.kill(command, signal.SIGKILL)
     _, status = os.waitpid(command, 0)
     sweep()
+    return os.waitstatus_to_exitcode(status)
+
+
+def ask_to_end(command: int) -> None:
+    """SIGTERM to the command's group, or to it alone while it has none yet."""
     try:
-        os.write(word_end, str(os.waitstatus_to_exitcode(status)).encode())
-    except BrokenPipeError:
-        os._exit(1)
-    os._exit(0)
+        os.killpg(command, signal.SIGTERM)
+    except ProcessLookupError:
+        os.kill(command, signal.SIGTERM)
 
 
 def sweep() -> None:
     """Kill and reap until nobody is left: orphans become our children, so their children do as well."""
     for _ in range(SWEEPS):
-        with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
-            children = [int(pid) for pid in file.read().split()]
+        listing = os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY | os.O_CLOEXEC)
+        children = [int(pid) for pid in os.read(listing, 1 << 16).split()]
+        os.close(listing)
         if not children:
             return
         for pid in children:
@@ -99,7 +178,7 @@ def become(orders: dict[str, Any]) -> NoReturn:
     try:
         ready = os.open(orders["ready"], os.O_WRONLY | os.O_CLOEXEC)
         os.setsid()
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        limit()
         prctl(PR_SET_NO_NEW_PRIVS, 1)
         restrict(orders)
         drop_capabilities()
@@ -117,6 +196,18 @@ def become(orders: dict[str, Any]) -> NoReturn:
     except OSError as problem:
         os.write(2, f"{argv[0]}: {problem.strerror}\n".encode())
         os._exit(127 if isinstance(problem, FileNotFoundError) else 126)
+
+
+def limit() -> None:
+    """No core files, and an end to what one file or a flood of processes may take; never more than was allowed before."""
+    for which, wanted in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, FILE_BYTES),
+        (resource.RLIMIT_NPROC, TASKS),
+    ):
+        _, most = resource.getrlimit(which)
+        value = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(which, (value, value))
 
 
 def restrict(orders: dict[str, Any]) -> None:
@@ -160,7 +251,7 @@ def drop_capabilities() -> None:
         if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
             break
     header = struct.pack("=Ii", 0x20080522, 0)
-    checked(libc.syscall(CAPSET[os.uname().machine], header, bytes(24)), "capset")
+    checked(libc.syscall(CAPSET[MACHINE], header, bytes(24)), "capset")
 
 
 def seccomp(program: bytes) -> None:
@@ -173,11 +264,12 @@ def seccomp(program: bytes) -> None:
 
 def check() -> None:
     """What the kernel says of us, not what we believe."""
-    with open("/proc/self/status", encoding="ascii") as file:
-        told = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-    for name, wanted in (("CapEff", "0" * 16), ("CapPrm", "0" * 16), ("NoNewPrivs", "1"), ("Seccomp", "2")):
-        if told.get(name) != wanted:
-            raise OSError(f"{name} is {told.get(name)}")
+    status = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
+    told = os.read(status, 8192)
+    os.close(status)
+    for wanted in (b"CapEff:\t" + NO_CAPABILITY, b"CapPrm:\t" + NO_CAPABILITY, b"NoNewPrivs:\t1", b"Seccomp:\t2"):
+        if b"\n" + wanted + b"\n" not in told:
+            raise OSError(f"the kernel does not say {wanted.decode()}")
 
 
 def prctl(option: int, value: int) -> None:
