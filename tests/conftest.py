@@ -1,6 +1,10 @@
 """Options of the whole suite."""
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("codewhale", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("codewhale")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
