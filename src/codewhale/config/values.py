@@ -26,7 +26,7 @@ def parsed(raw: str, kind: Any, key: str) -> object:
     commas. `InvalidInput` says what the key takes."""
     for candidate in _readings(raw, kind):
         try:
-            return msgspec.to_builtins(msgspec.convert(candidate, kind, strict=True))
+            return msgspec.json.decode(msgspec.json.encode(msgspec.convert(candidate, kind, strict=True)))
         except msgspec.ValidationError:
             continue
     raise InvalidInput(

@@ -49,7 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--session-id", metavar="ID", help="go on with this thread; the whole id")
     parser.add_argument("--max-turns", type=int, metavar="N", help="stop after N model calls (exit code 75)")
     parser.add_argument("--max-cost", type=float, metavar="USD", help="budget of this turn in dollars (exit code 75)")
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="budget of this turn in tokens, in and out together")
+    parser.add_argument(
+        "--max-tokens", type=int, metavar="N", help="budget of this turn in tokens, in and out together"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -59,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
     out = Output("json" if args.json else args.output_format or "text", terminal)
     try:
         settings = settings_of(args)
+        if args.auto or args.yolo:
+            refuse_automatic(settings.required, "--yolo" if args.yolo else "--auto")
         words = [*args.words, args.prompt] if args.prompt is not None else args.words
         prompt = read_prompt(words, args.prompt_file)
         return _finished(_run(args, settings, prompt, out))
@@ -87,8 +91,6 @@ async def _run(args: argparse.Namespace, settings: Settings, prompt: str, out: O
     if owner is None and not choice.resumes:
         await ready_calls(settings)
     allow = args.auto or args.yolo
-    if allow:
-        refuse_automatic(settings.required, "--yolo" if args.yolo else "--auto")
     turn = TurnInput(
         prompt=prompt,
         model=args.model if choice.resumes else None,
