@@ -37,16 +37,20 @@ async def test_a_compaction_is_a_turn_of_its_own(start: Any) -> None:
             "turn.started",
             "turn.lifecycle",
             "item.started",
+            "coherence.state",
             "item.completed",
+            "coherence.state",
             "turn.completed",
         ]
         payloads = [frame.json()["payload"] for frame in frames]
         assert payloads[0]["manual_compaction"] is True
         assert (payloads[2]["auto"], payloads[2]["item"]["kind"]) == (False, "context_compaction")
-        assert (payloads[3]["auto"], payloads[3]["messages_before"], payloads[3]["messages_after"]) == (False, 2, 1)
-        assert payloads[4]["turn"]["status"] == "completed"
-        assert payloads[4]["turn"]["item_ids"] == [payloads[2]["item"]["id"]]
-        assert payloads[4]["turn"]["usage"]["output_tokens"] > 0
+        assert (payloads[4]["auto"], payloads[4]["messages_before"], payloads[4]["messages_after"]) == (False, 2, 1)
+        assert [payloads[n]["state"] for n in (3, 5)] == ["refreshing_context", "healthy"]
+        assert payloads[5]["thread"]["coherence_state"] == "healthy"
+        assert payloads[6]["turn"]["status"] == "completed"
+        assert payloads[6]["turn"]["item_ids"] == [payloads[2]["item"]["id"]]
+        assert payloads[6]["turn"]["usage"]["output_tokens"] > 0
 
 
 @requirement("COMPACT-CONTEXT")
@@ -56,7 +60,7 @@ async def test_the_summary_stands_for_what_came_before_and_the_history_stays(sta
         thread = await product.thread()
         await product.finished(thread, "hello")
         _, frames = await compacted(product, thread, {})
-        detail = frames[3].json()["payload"]["item"]["detail"]
+        detail = next(f for f in frames if f.event == "item.completed").json()["payload"]["item"]["detail"]
         await product.finished(thread, "and now?")
         sent = [message.text for message in product.model.requests[-1].messages]
         assert sent == [detail, "and now?"]

@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codewhale.context.compaction import HEADER, PRUNED_FROM, VERBATIM, fitting, replacement, size
+from codewhale.context.compaction import PRUNED_FROM, fitting
 from codewhale.context.conversation import messages
+from codewhale.context.estimate import size
 from codewhale.domain.messages import AssistantMessage, Message, ToolMessage, UserMessage
 from codewhale.domain.records import SCHEMA_VERSION, Item, ItemKind, Status, ToolCall
 
@@ -67,17 +68,6 @@ def test_old_results_go_before_anything_that_was_said(conversation: list[Message
     limit = size(said) + sum(min(len(m.text), PRUNED_FROM) for m in results)
     sent = fitting(conversation, limit)
     assert [m.text for m in sent if isinstance(m, UserMessage)] == [m.text for m in said if isinstance(m, UserMessage)]
-
-
-@given(conversations(), st.text(min_size=1))
-def test_a_replacement_is_bounded_and_keeps_the_latest_words(conversation: list[Message], summary: str) -> None:
-    text = replacement(summary, conversation)
-    assert text.startswith(HEADER)
-    assert summary in text
-    assert len(text) <= len(summary) + VERBATIM + 1000
-    latest = next(m.text for m in reversed(conversation) if isinstance(m, UserMessage))
-    assert latest[: VERBATIM // 2] in text
-    assert replacement(summary, [UserMessage(text=text)]).count(HEADER) == 1
 
 
 def item(number: int, kind: ItemKind, status: Status, *, turn: int, step: int, call: ToolCall | None = None) -> Item:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, field
 
+from codewhale.context.estimate import size
 from codewhale.domain.messages import AssistantMessage, Message, Reasoned, ToolMessage, UserMessage
 from codewhale.domain.records import Item
 
@@ -45,6 +46,11 @@ class Projection(Struct, kw_only=True):
         return [turn.steps[step] for turn, step in self._places()]
 
     @property
+    def said_ids(self) -> frozenset[str]:
+        """The ids of the user messages among them."""
+        return frozenset(item.id for turn in self.turns.values() for items in turn.said.values() for item in items)
+
+    @property
     def messages(self) -> list[Message]:
         """What the model is sent."""
         found: list[Message] = [] if self.summary is None else [said(self.summary)]
@@ -52,6 +58,20 @@ class Projection(Struct, kw_only=True):
             for step in sorted(turn.steps.keys() | turn.said.keys()):
                 found += step_messages(turn.steps.get(step, ()), self.stubs)
                 found += [said(item) for item in turn.said.get(step, ())]
+        return found
+
+    def tails(self, most: int) -> list[int]:
+        """Characters of the latest step, of the latest two and so on, each with what was said since; at most so many."""
+        found: list[int] = []
+        chars = 0
+        for turn in reversed(self.turns.values()):
+            for step in sorted(turn.steps.keys() | turn.said.keys(), reverse=True):
+                sent = step_messages(turn.steps.get(step, ()), self.stubs)
+                chars += size([*sent, *map(said, turn.said.get(step, ()))])
+                if sent:
+                    found.append(chars)
+                if len(found) >= most:
+                    return found
         return found
 
     def take(self, item: Item) -> None:

@@ -4,8 +4,6 @@ A call keeps its result's place: pairs stay whole. Kept are the results of the l
 of changed files. What goes first: a result that stands again later, then the oldest.
 """
 
-from collections.abc import Sequence
-
 import msgspec
 
 from codewhale.context.conversation import Projection
@@ -90,17 +88,6 @@ def _can_go(item: Item, projection: Projection) -> bool:
     return len(item.detail or "") > SMALL and item.call.id not in projection.stubs
 
 
-def kept_steps(steps: Sequence[Sequence[Item]], room: int, most: int) -> int:
-    """How many of the latest steps fit whole into `room` characters, at most `most`."""
-    count = 0
-    for step in reversed(steps[-most:] if most else []):
-        room -= sum(_said(item) for item in step)
-        if room < 0:
-            break
-        count += 1
-    return count
-
-
-def _said(item: Item) -> int:
-    asked = len(item.call.name) + len(item.call.arguments) if item.call is not None else 0
-    return asked + len(item.detail or "")
+def kept_steps(projection: Projection, room: int, most: int) -> int:
+    """How many of the latest steps, with what was said since, fit whole into `room` characters; at most `most`."""
+    return sum(chars <= room for chars in projection.tails(most))

@@ -67,7 +67,7 @@ class Asking:
         keeping = self.setup.keeping
         if keeping is None or error.category != "context_length" or not self._recorder.quiet:
             return False
-        return self._crowd(keeping).overflowed(error, conversation)
+        return self._crowd(keeping).overflowed(error, self.setup, conversation)
 
     def _crowd(self, keeping: Keeping) -> "Crowding":
         if self._crowding is None:

@@ -13,12 +13,12 @@ from msgspec.structs import replace
 
 from codewhale.context.compaction import carries, fitting, instruction, replacement
 from codewhale.context.conversation import Projection, project
-from codewhale.context.estimate import Gauge, measured
+from codewhale.context.estimate import Gauge, measured, size
 from codewhale.context.pruning import about, kept_steps, prunable
 from codewhale.context.state import state_of, words_of
 from codewhale.domain.compactions import Compaction
 from codewhale.domain.errors import CodewhaleError, ProviderError, StoreError
-from codewhale.domain.messages import Message, ModelRequest, TextDelta, UserMessage
+from codewhale.domain.messages import Message, ModelRequest, TextDelta, UserMessage, Waiting
 from codewhale.domain.records import Item
 from codewhale.engine.keeping import Keeping
 from codewhale.engine.middleware import Stop
@@ -37,6 +37,8 @@ WORDS_TOKENS = 20_000
 MOST_STEPS = 8
 """Latest steps that stay as they are, where there is room."""
 MOST_AGAIN = 20
+ANSWER_TOKENS = 4096
+"""Room for the summary itself where no limit of the output is known."""
 
 
 class Occasion(Struct, frozen=True, kw_only=True):
@@ -46,7 +48,7 @@ class Occasion(Struct, frozen=True, kw_only=True):
     auto: bool
     reason: str | None = None
     pending: frozenset[str] = frozenset()
-    share: float = 0.85
+    share: float = 1.0
 
 
 class _Whole(Struct, frozen=True, kw_only=True):
@@ -118,41 +120,42 @@ async def _replaced(
 ) -> tuple[Item, list[Message]]:
     """The finished item and the messages that are left."""
     summary = await _summary(recorder, setup, whole, occasion)
-    size = measured(setup.system, setup.tools_now, whole.messages)
+    before = measured(setup.system, setup.tools_now, whole.messages)
     gauge = whole.gauge
-    room = gauge.chars_of(whole.keeping.limits.room(gauge.estimate(replace(size, said=0, messages=0))))
+    room = gauge.chars_of(whole.keeping.limits.room(gauge.estimate(replace(before, said=0, messages=0))))
     state = state_of(whole.items, whole.keeping.around(), room // 4)
-    words = words_of(whole.items, min(gauge.chars_of(WORDS_TOKENS), room * 15 // 100))
-    kept = _kept(whole.projection, room, size.said)
+    kept = _kept(whole.projection, room, before.said)
+    tail = _tail(whole, opened.item, kept)
+    words = words_of(
+        [item for item in whole.items if item.id not in tail.said_ids],
+        min(gauge.chars_of(WORDS_TOKENS), room * 15 // 100),
+    )
     text = recorder.ports.redactor.text(replacement(summary, state, words, _again(whole.projection, room)))
     if not carries(text, state, words):
         raise _end("The state of the work would not have survived, so nothing was replaced.", "compaction_failed")
-    messages = _after(whole, opened.item, text, kept)
+    messages: list[Message] = [UserMessage(text=text), *tail.messages[1:]]
     after = measured(setup.system, setup.tools_now, messages)
-    if occasion.auto and after.said >= size.said:
+    if occasion.auto and after.said >= before.said:
         raise _end("The summary is no shorter than the conversation, so nothing was replaced.", "compaction_failed")
     act = Compaction(
-        act="summarized", tokens_before=gauge.estimate(size), tokens_after=gauge.estimate(after), kept_steps=kept
+        act="summarized", tokens_before=gauge.estimate(before), tokens_after=gauge.estimate(after), kept_steps=kept
     )
     opened.replaced(before=len(whole.messages), after=len(messages), compaction=act)
     return opened.complete(text), messages
 
 
-def _after(whole: _Whole, item: Item, text: str, kept: int) -> list[Message]:
-    """The messages that are left when `text` stands for all but the steps that are kept."""
+def _tail(whole: _Whole, item: Item, kept: int) -> Projection:
+    """What stays beside a summary when the latest steps do."""
     act = Compaction(act="summarized", tokens_before=0, tokens_after=0, kept_steps=kept)
-    done = replace(item, status="completed", detail=text, compaction=act)
-    others = [one for one in whole.items if one.id != item.id]
-    return project([*others, done]).messages
+    done = replace(item, status="completed", detail="-", compaction=act)
+    return project([*(one for one in whole.items if one.id != item.id), done])
 
 
 def _kept(projection: Projection, room: int, said: int) -> int:
     """How many steps stay: a few that are small against the rest, and the latest one, which the model has just made, even when
     it is not so small."""
-    steps = projection.steps
-    return max(
-        kept_steps(steps, min(room // 5, said // 4), MOST_STEPS), kept_steps(steps, min(room * 2 // 5, said // 2), 1)
-    )
+    few = kept_steps(projection, min(room // 5, said // 4), MOST_STEPS)
+    return max(few, kept_steps(projection, min(room * 2 // 5, said // 2), 1))
 
 
 def _again(projection: Projection, room: int) -> list[str]:
@@ -170,15 +173,17 @@ async def _summary(recorder: TurnRecorder, setup: "TurnSetup", whole: _Whole, oc
     asked = instruction(occasion.reason)
     limits, gauge = whole.keeping.limits, whole.gauge
     header = measured(setup.system, setup.tools_now, ()).header
-    room = max(gauge.chars_of(int(min(limits.window * occasion.share, limits.input))) - header - len(asked), 2000)
+    usable = min(limits.window - min(limits.window // 8, ANSWER_TOKENS), limits.input)
+    room = max(gauge.chars_of(int(usable * occasion.share)) - header - len(asked), 2000)
     attempt = 1
     while True:
+        sent = fitting(whole.messages, room)
         try:
-            return await _told(recorder, setup, fitting(whole.messages, room), asked)
+            return await _told(recorder, setup, sent, asked)
         except ProviderError as error:
             if error.category != "context_length" or attempt == ATTEMPTS:
                 raise
-        attempt, room = attempt + 1, room // 2
+        attempt, room = attempt + 1, size(sent) // 2
 
 
 async def _told(recorder: TurnRecorder, setup: "TurnSetup", messages: list[Message], asked: str) -> str:
@@ -196,6 +201,8 @@ async def _told(recorder: TurnRecorder, setup: "TurnSetup", messages: list[Messa
     def hear(event: Heard) -> None:
         if isinstance(event, TextDelta):
             pieces.append(event.text)
+        elif isinstance(event, Waiting):
+            pieces.clear()
 
     finish = await listen(recorder, setup.caller, request, hear)
     summary = "".join(pieces).strip()

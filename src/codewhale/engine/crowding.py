@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from codewhale.context.conversation import project
-from codewhale.context.estimate import Size, measured
+from codewhale.context.estimate import Size, limits, measured
 from codewhale.context.pruning import LATEST_STEPS, kept_steps, prune, saved
 from codewhale.domain.compactions import Compaction
 from codewhale.domain.errors import ProviderError
@@ -48,24 +48,31 @@ class Crowding:
         self._overflows = 0
         self._error = None
 
-    def overflowed(self, error: ProviderError, conversation: "Conversation") -> bool:
-        """The provider says that the request is too long. False when nothing can be done about it."""
+    def overflowed(self, error: ProviderError, setup: "TurnSetup", conversation: "Conversation") -> bool:
+        """The provider says that the request is too long. False when nothing can be done about it. For the rest of the turn the
+        window is no larger than this request."""
         self._error = error
         self._overflows += 1
+        known = self._keeping.limits
+        tokens = conversation.gauge.estimate(_size(setup, conversation))
+        if tokens < known.window:
+            narrower = limits(tokens, None, automatic=known.automatic)
+            self._keeping = replace(self._keeping, limits=narrower)
         return self._overflows <= MOST_OVERFLOWS and len(conversation.messages) >= FEWEST
 
     async def relieved(self, setup: "TurnSetup", conversation: "Conversation") -> "TurnSetup":
         """The set-up to go on with, once the conversation has room, or where it cannot have more and may still fit. Raises
         `TurnEnd` when it cannot be sent."""
-        size, limits = _size(setup, conversation), self._keeping.limits
+        setup = replace(setup, keeping=self._keeping)
+        size, limit = _size(setup, conversation), self._keeping.limits
         tokens, header = conversation.gauge.estimate(size), _header(conversation, size)
-        lost = self.refused or tokens > limits.window
-        if not lost and tokens < self._tried + limits.window // 20:
+        lost = self.refused or tokens > limit.window
+        if not lost and tokens < self._tried + limit.window // 20:
             return setup
         self._tried = tokens
-        if lost and header > limits.window:
+        if lost and header >= limit.window:
             raise self._hopeless(f"What every request begins with alone is about {header:,} tokens.")
-        goal = min(limits.goal(header), tokens * 6 // 10 if lost else tokens)
+        goal = min(limit.goal(header), tokens * 6 // 10 if lost else tokens)
         if await self._pruned(setup, conversation, size, goal):
             return setup
         try:
@@ -73,14 +80,14 @@ class Crowding:
         except (ProviderError, TurnEnd) as error:
             if not lost:
                 return setup  # its item says why; the request still fits
-            last = min(limits.input, tokens * 8 // 10)
+            last = min(limit.input, tokens * 8 // 10)
             if await self._pruned(setup, conversation, size, last, latest=1):
                 return setup
             if _passing(error):
                 raise
             raise self._hopeless(_words(error)) from error
         left = conversation.gauge.estimate(_size(setup, conversation))
-        if left > limits.window:
+        if left > limit.window:
             raise self._hopeless(f"It is still about {left:,} tokens after it was summarised.")
         return setup
 
@@ -95,7 +102,7 @@ class Crowding:
         projection = project(items)
         if latest is None:
             room = gauge.chars_of(self._keeping.limits.room(_header(conversation, size)))
-            latest = max(kept_steps(projection.steps, room * 2 // 5, LATEST_STEPS), 1)
+            latest = max(kept_steps(projection, room * 2 // 5, LATEST_STEPS), 1)
         stubs = prune(projection, over, latest=latest)
         gone = saved(projection, stubs)
         if not stubs or gone < over:
@@ -111,7 +118,7 @@ class Crowding:
         return True
 
     async def _summarized(self, setup: "TurnSetup", conversation: "Conversation") -> "TurnSetup":
-        share = 0.6 / self._overflows if self._overflows else 0.85
+        share = 0.6 / self._overflows if self._overflows else 1.0
         occasion = Occasion(auto=True, pending=self._pending(), share=share)
         await summarize(self._recorder, setup, conversation, occasion)
         self._tried = conversation.gauge.estimate(_size(setup, conversation))

@@ -39,15 +39,14 @@ async def test_the_summary_is_folded_from_the_log(stage: Stage) -> None:
         await scene.say(thread.id, "look around")
         _, events = await compacted(scene, thread.id)
         done = next(payload for event in events if isinstance(payload := event.decode(), ItemCompleted))
-        assert (done.messages_before, done.messages_after, done.auto) == (4, 1, False)
-        assert messages(scene.store.items(thread.id)) == [UserMessage(text=done.item.detail or "")]
+        assert (done.messages_before, done.messages_after, done.auto) == (4, 2, False)
+        left = messages(scene.store.items(thread.id))
+        assert left[0] == UserMessage(text=done.item.detail or "")
+        assert [message.text for message in left[1:]] == ["I looked."]
         copy = await scene.runtime.fork_thread(thread.id)
         await scene.say(copy.id, "go on")
         first = next(r for r in scene.provider.requests if r.messages[-1] == UserMessage(text="go on"))
-        assert first.messages == (
-            UserMessage(text=done.item.detail or ""),
-            UserMessage(text="go on"),
-        )
+        assert first.messages == (*left, UserMessage(text="go on"))
 
 
 async def test_a_summary_that_was_cut_off_replaces_nothing(stage: Stage) -> None:
