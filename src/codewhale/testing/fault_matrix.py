@@ -233,7 +233,6 @@ def _called() -> list[Cell]:
                 runs=0,
                 told="was not run",
                 golden=name in ("truncated", "an extra field"),
-                chat_only=fault == "LF-10",
             )
         )
     unknown: Json = {"id": "call_1", "tool": "launch_rocket", "force": True}

@@ -77,13 +77,23 @@ def _host_and_port(place: str, default: int) -> tuple[str, int]:
         host, _, port = place.partition(":")
     if not host:
         raise _unusable("the host is missing")
-    if not host.isascii():
-        host = host.encode("idna").decode("ascii")
+    host = _name(host)
     if not port:
         return host.lower(), default
     if not (port.isascii() and port.isdecimal()) or not 0 < int(port) < 65536:
         raise _unusable("the port is not a number from 1 to 65535")
     return host.lower(), int(port)
+
+
+def _name(host: str) -> str:
+    """The host as it is looked up."""
+    if ":" in host:
+        return host
+    try:
+        encoded = host.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise _unusable("the host is not a name that there can be") from error
+    return host if host.isascii() else encoded
 
 
 def _quoted(target: str) -> str:
