@@ -69,8 +69,8 @@ def became_ready(path: str) -> bool:
 
 def _sweep(above: str) -> None:
     """Remove what owners that are gone left."""
-    with suppress(OSError):
-        for entry in os.scandir(above):
+    with suppress(OSError), os.scandir(above) as entries:
+        for entry in entries:
             if entry.name.startswith(PREFIX) and entry.stat(follow_symlinks=False).st_uid == os.geteuid():
                 owner = entry.name.removeprefix(PREFIX).partition("-")[0]
                 if owner.isdigit() and not _lives(int(owner)):
@@ -88,10 +88,16 @@ def _lives(pid: int) -> bool:
 
 
 def _remove(folder: str) -> None:
+    """Remove a folder of ours, also what programs made without permission bits in it. Nothing outside of it is changed,
+    whoever else removes it meanwhile."""
+
     def unlock(_call: object, path: str, _error: object) -> None:
-        with suppress(OSError):  # a folder without permission bits that the program made
+        if path == folder:
+            return
+        with suppress(OSError):
             os.chmod(os.path.dirname(path), 0o700)
             os.chmod(path, 0o700, follow_symlinks=True) if os.path.isdir(path) and not os.path.islink(path) else None
             shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.unlink(path)
 
     shutil.rmtree(folder, onerror=unlock)
+    shutil.rmtree(folder, ignore_errors=True)  # with what could be unlocked
