@@ -27,6 +27,7 @@ HEAVY = {
     "httpx2",
     "inspect",
     "json",
+    "keyring",
     "logging.config",
     "lzma",
     "mcp",
@@ -37,6 +38,7 @@ HEAVY = {
     "starlette",
     "tempfile",
     "textual",
+    "tomlkit",
     "tomllib",
     "urllib.request",
     "uuid",
@@ -45,6 +47,9 @@ HEAVY = {
     "xml",
 }
 """Packages of other surfaces, and parts of the standard library that cost more than a millisecond and come unseen."""
+
+SELDOM = ("catalogue", "editing", "explain", "keyring", "keys", "managed", "values", "writing")
+"""What only a settings file or `codewhale config` and `auth` need."""
 
 
 def loaded(code: str) -> set[str]:
@@ -85,6 +90,7 @@ def test_the_version_costs_one_interpreter_start() -> None:
 def test_the_one_shot_command_loads_only_what_it_uses(allowed: set[str]) -> None:
     modules = loaded("import codewhale.surfaces.cli.exec") - allowed
     assert heavy(modules) == set()
+    assert modules & {f"codewhale.config.{name}" for name in SELDOM} == set()
 
 
 @pytest.mark.parametrize(
@@ -146,6 +152,7 @@ def test_a_whole_run_loads_only_what_it_uses(tmp_path: Path, allowed: set[str]) 
     modules = set(re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE))
     assert heavy(modules - allowed) == set()
     assert modules.isdisjoint(f"codewhale.tools.{entry.module}" for entry in ENTRIES.values())
+    assert modules.isdisjoint(f"codewhale.config.{name}" for name in SELDOM)
 
 
 def test_a_server_loads_no_framework() -> None:
