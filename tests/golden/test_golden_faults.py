@@ -14,11 +14,21 @@ import pytest
 from codewhale.context.conversation import messages
 from codewhale.domain.commands import NewThread, TurnInput
 from codewhale.domain.context import ContextPinned
-from codewhale.domain.events import Event, ItemCompleted, ItemFailed, ItemInterrupted, ThreadStarted, TurnCompleted
+from codewhale.domain.events import (
+    INTERNAL,
+    Event,
+    ItemCompleted,
+    ItemFailed,
+    ItemInterrupted,
+    ThreadStarted,
+    TurnCompleted,
+)
 from codewhale.domain.messages import AssistantMessage
 from codewhale.domain.records import Item, Turn
 from codewhale.llm.profiles import Dialect
+from codewhale.llm.sse import SseFrames, event_of
 from codewhale.runtime.group import task_group
+from codewhale.surfaces.http.present import Envelopes
 from codewhale.testing.fault_matrix import FAULTS, LEFT_OUT, PHASES, TEXT, WHOLE, Cell, matrix
 from codewhale.testing.golden import golden
 from codewhale.testing.manual_pace import ManualPace, settled
@@ -106,6 +116,7 @@ def check(cell: Cell, served: Served, events: list[Event], workspace: Path) -> N
     assert sum("trying again in" in note for note in told) == len(cell.waits)
     assert cell.told in "\n".join([turn.error or "", *(item.detail or "" for item in items if item.call is not None)])
     said_once(items)
+    nothing_forged(events)
     if cell.ends != "completed":
         assert turn.error
         assert len(turn.error) > 20
@@ -132,6 +143,13 @@ def said_once(items: list[Item]) -> None:
     conversation = [m.text for m in messages(items) if isinstance(m, AssistantMessage)]
     first = [text for text in conversation[:1] if TEXT[0] in text]
     assert sum(text.count(TEXT[0]) for text in first) <= 1
+
+
+def nothing_forged(events: list[Event]) -> None:
+    """A reader of the thread's event stream takes exactly these events out of it, whatever texts and names hold."""
+    sent = SseFrames().feed(b"".join(Envelopes(0).frames(events)))
+    read = [(frame.event, frame.id) for frame in map(event_of, sent) if frame is not None]
+    assert read == [(event.event, str(event.seq)) for event in events if event.event not in INTERNAL]
 
 
 def runs(workspace: Path) -> int:

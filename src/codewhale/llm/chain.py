@@ -99,7 +99,7 @@ class Chain:
             try:
                 async with aclosing(cast("AsyncGenerator[ModelEvent]", link.provider.stream(asked))) as events:
                     async for event in events:
-                        spoke = spoke or not isinstance(event, Waiting)
+                        spoke = (spoke and not event.partial) if isinstance(event, Waiting) else True
                         yield event
             except ProviderError as error:
                 if spoke or error.category not in HANDS_OVER:

@@ -94,6 +94,17 @@ async def test_waiting_is_not_an_answer() -> None:
     assert await stage.said() == [wait, Rerouted("two", "two-model", "it failed (server)"), *ok("hi")]
 
 
+async def test_an_answer_that_is_superseded_is_none() -> None:
+    again = Waiting(attempt=2, attempts=2, delay=1.0, reason="cut", partial=True)
+    stage = Stage(Scripted("one", [TextDelta("so"), again, fail("server")]), Scripted("two", ok("hi")))
+    assert await stage.said() == [
+        TextDelta("so"),
+        again,
+        Rerouted("two", "two-model", "it failed (server)"),
+        *ok("hi"),
+    ]
+
+
 async def test_a_route_that_failed_is_left_alone_and_then_asked_again() -> None:
     first, second = Scripted("one", [fail("server")], ok("back")), Scripted("two", ok("hi"))
     stage = Stage(first, second)

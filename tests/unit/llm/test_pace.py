@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from itertools import pairwise
 
 from codewhale.domain.errors import ProviderError
 from codewhale.domain.messages import Finished, ModelEvent, ModelRequest, TextDelta, Waiting
@@ -118,6 +119,38 @@ async def test_calls_to_one_endpoint_share_its_lane() -> None:
     told = [await run(provider) for provider in providers]
     assert [len(events) for events in told] == [2, 2, 2]
     assert pace.delays == [0.5, 0.5]
+
+
+class OverloadedAdapter:
+    """Refuses always; `asked` has the times at which it was asked."""
+
+    name = "acme"
+
+    def __init__(self, pace: ManualPace) -> None:
+        self.asked: list[float] = []
+        self._pace = pace
+
+    async def attempt(self, request: ModelRequest) -> AsyncGenerator[Sequence[ModelEvent]]:
+        self.asked.append(self._pace.clock.monotonic())
+        yield ()
+        raise ProviderError("busy", category="overloaded")
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_ten_threads_that_are_refused_make_no_storm() -> None:
+    pace = ManualPace()
+    adapter = OverloadedAdapter(pace)
+    lane = Lane(pace.clock)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        providers = [GuardedProvider(adapter, Limits(), pace.clock, pace.pace, lane) for _ in range(10)]
+        tasks = [group.create_task(run(provider)) for provider in providers]
+        await pace.advance(60)
+    assert [task.result()[-1] for task in tasks] == ["busy. Tried 4 times."] * 10
+    assert len(adapter.asked) == 40
+    assert adapter.asked[:3] == [0.0, 1.0, 1.125]
+    assert all(later - earlier >= 0.125 for earlier, later in pairwise(adapter.asked))
 
 
 def test_the_machine_knows_how_long_it_slept() -> None:
