@@ -131,8 +131,8 @@ def state_of(items: Iterable[Item], around: Around, room: int) -> WorkState:
 
 
 def words_of(items: Iterable[Item], room: int) -> Words:
-    """What the person said, in at most about `room` characters: the first message gets a quarter at most, the rest is for the
-    latest."""
+    """What the person said, in at most about `room` characters: three quarters at most for the latest messages, the rest for
+    the first one."""
     said = [
         item.detail
         for item in items
@@ -140,16 +140,16 @@ def words_of(items: Iterable[Item], room: int) -> Words:
     ]
     if not said:
         return Words()
-    goal = _cut(said[0], room // 4)
-    left = room - len(goal)
+    left = room * 3 // 4
     latest: list[str] = []
     for text in reversed(said[1:]):
         if len(text) > left:
-            if not latest and left > 0:
+            if not latest:
                 latest.append(_cut(text, left))
             break
         left -= len(text)
         latest.append(text)
+    goal = _cut(said[0], max(room - sum(map(len, latest)), 0))
     return Words(goal=goal, latest=tuple(reversed(latest)))
 
 

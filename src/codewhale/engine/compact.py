@@ -130,7 +130,7 @@ async def _replaced(
         [item for item in whole.items if item.id not in tail.said_ids],
         min(gauge.chars_of(WORDS_TOKENS), room * 15 // 100),
     )
-    text = recorder.ports.redactor.text(replacement(summary, state, words, _again(whole.projection, room)))
+    text = recorder.ports.redactor.text(replacement(summary, state, words, _again(whole.projection, tail, room)))
     if not carries(text, state, words):
         raise _end("The state of the work would not have survived, so nothing was replaced.", "compaction_failed")
     messages: list[Message] = [UserMessage(text=text), *tail.messages[1:]]
@@ -158,9 +158,11 @@ def _kept(projection: Projection, room: int, said: int) -> int:
     return max(few, kept_steps(projection, min(room * 2 // 5, said // 2), 1))
 
 
-def _again(projection: Projection, room: int) -> list[str]:
-    """The latest results that can be read again, as lines of a list."""
-    gone = sorted(prunable(projection, latest=0), key=lambda item: item.started_at or "")
+def _again(projection: Projection, tail: Projection, room: int) -> list[str]:
+    """The latest results that leave and can be read again, as lines of a list."""
+    stays = {item.id for step in tail.steps for item in step}
+    left = [item for item in prunable(projection, latest=0) if item.id not in stays]
+    gone = sorted(left, key=lambda item: item.started_at or "")
     most = min(MOST_AGAIN, room // 2000)
     lines: list[str] = []
     for item in gone[-most:] if most else []:

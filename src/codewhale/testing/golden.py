@@ -1,7 +1,7 @@
 """Golden logs: a thread's events as stable lines of JSON, so that a whole turn can be compared and read.
 
 Timestamps, durations and digests of paths go, paths become names, ids are numbered by order of appearance, and adjacent
-deltas of one item are merged (where the coalescer cut is not a promise).
+deltas of one item are merged, and estimates of tokens go: they change with every word of a prompt (where the coalescer cut is not a promise).
 """
 
 import re
@@ -18,6 +18,8 @@ from codewhale.domain.internal_events import StepCompleted
 _TIMES = frozenset({"timestamp", "created_at", "updated_at", "started_at", "ended_at", "expires_at"})
 _SPANS = frozenset({"duration_ms", "pid", "supervisor_pid", "began", "supervisor_began", "mark"})
 _DIGESTS = frozenset({"seal"})
+_ESTIMATES = frozenset({"tokens_before", "tokens_after"})
+_SHARES = re.compile(r"\d[\d,]*(?= % of the window| tokens)")
 _Text = Callable[[str], str]
 _ID = re.compile(r"\b(thr|turn|item|proc)_[0-9a-f]{16,}\b")
 
@@ -44,7 +46,7 @@ def golden(events: Iterable[Event], names: Mapping[str, str]) -> str:
     def text(value: str) -> str:
         for old, new in names.items():
             value = value.replace(old, new)
-        return _ID.sub(short, value)
+        return _ID.sub(short, _SHARES.sub("<n>", value))
 
     lines: list[bytes] = []
     for number, (event, payload) in enumerate(_merged(events), 1):
@@ -106,7 +108,7 @@ def _clean(value: object, text: _Text) -> object:
         entries: dict[str, object] = value  # pyright: ignore[reportUnknownVariableType]
         entries = _without_tier(entries)
         return {
-            key: 0 if key in _SPANS else _clean(entry, text)
+            key: 0 if key in _SPANS | _ESTIMATES else _clean(entry, text)
             for key, entry in entries.items()
             if key not in _TIMES | _DIGESTS
         }

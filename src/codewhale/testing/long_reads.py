@@ -2,14 +2,15 @@
 each of its requests is what the log gives, folded anew up to there."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from codewhale.context.conversation import messages
-from codewhale.context.estimate import measured
+from codewhale.context.estimate import CHARS_PER_TOKEN, PERCENT, measured
 from codewhale.domain.errors import ProviderError
 from codewhale.domain.events import Event, StepCompleted
 from codewhale.domain.fold import ThreadView, apply
 from codewhale.domain.messages import ModelEvent, ModelRequest, UserMessage
+from codewhale.testing.scene import scene
 from codewhale.testing.scripted_provider import ScriptedProvider
 
 ASKED = "Stop working on the task"
@@ -71,6 +72,16 @@ class Narrow:
             raise ProviderError("This model's maximum context length was exceeded.", category="context_length")
         async for event in self._inner.stream(request):
             yield event
+
+
+async def window_beside_header(folder: str, environ: Mapping[str, str], chars: int) -> int:
+    """A window, in tokens, in which messages of so many characters reach the usual threshold, whatever requests begin with."""
+    async with scene(folder, script(1), environ=environ) as stage:
+        thread = await stage.thread()
+        await stage.say(thread.id, "again")
+        first = stage.provider.requests[0]
+    header = measured(first.system, first.tools, ()).header
+    return (header + chars) // CHARS_PER_TOKEN * 100 // PERCENT
 
 
 def asks_for_summary(request: ModelRequest) -> bool:
