@@ -32,6 +32,9 @@ STEERING = frozenset((*PROTECTED_FOLDERS, *PROTECTED_FILES))
 OWN = frozenset((".git", ".codewhale", ".deepseek", ".veil"))
 """The part of them that the file tools leave alone under every policy."""
 
+RUN_BY_GIT = frozenset(("hooks", "config", "config.worktree", "modules", "worktrees"))
+"""The part of `.git` that programs cannot write either: what git runs, or takes settings from."""
+
 HIDDEN_AT_HOME = (
     *(".ssh", ".aws", ".gnupg", ".azure", ".kube", ".docker", ".password-store", ".oci"),
     *(
@@ -148,6 +151,16 @@ def refused_write(held: Confinement, anchor: str, parts: Sequence[str]) -> str |
     if any(within(path, place) for place in hidden_below(held, (anchor,))):
         return "is in a place that the sandbox hides"
     return None
+
+
+def kept_from_programs(workspace: str, path: str) -> str | None:
+    """What the full cage keeps a program from at `path`: the name that steers something, at the top of the workspace."""
+    if not within(path, workspace) or path == workspace:
+        return None
+    name, *below = (part.casefold() for part in paths.relpath(path, workspace).split("/"))
+    if name not in STEERING:
+        return None
+    return name if name != ".git" or (below and below[0] in RUN_BY_GIT) else None
 
 
 def _distinct(given: Iterable[str]) -> tuple[str, ...]:

@@ -48,13 +48,15 @@ class Touch(Struct, frozen=True, kw_only=True):
 
 
 class Target(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A file that a call touches: as it was named, as an absolute path, and where that leads (links resolved)."""
+    """A file that a call touches: as it was named, as an absolute path, and where that leads (links resolved). `refused` is why
+    the file tools would not write it whoever asked, in words that fit after its name."""
 
     given: str
     path: str
     real: str
     write: bool = False
     beneath: bool = False
+    refused: str | None = None
 
 
 class CallDecided(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -16,6 +16,7 @@ from codewhale.engine.recorder import OpenItem, TurnRecorder
 from codewhale.engine.requests import approval, approved
 from codewhale.policy.decide import PlannedCall, Posture, decide, seal
 from codewhale.policy.grant import GRANT_SECONDS, Grant
+from codewhale.policy.planned import approval_key
 
 LONGEST_COMMAND = 4_096
 MOST_TARGETS = 32
@@ -42,7 +43,9 @@ async def gate(recorder: TurnRecorder, room: CallRoom, planned: Planned, opened:
         required = _required(recorder, planned, decision, posture, sealed)
         if decision.verdict == "allow":
             approved(room.desk, opened, recorder, required)
-        elif (reason := await approval(room.desk, opened, recorder, required)) is not None:
+        elif (
+            reason := await approval(room.desk, opened, recorder, required, approval_key(planned.subject))
+        ) is not None:
             return f"Denied: {reason}."
     return Cleared(decision=decision, grant=Grant(sealed, recorder.ports.clock.monotonic() + GRANT_SECONDS))
 

@@ -32,7 +32,7 @@ def planned_call(tool: Tool, arguments: Struct, text: str, files: Files, process
         arguments=text if tool.resolve is None else msgspec.json.encode(arguments).decode(),
         workspace=files.root,
         home=processes.home,
-        targets=_targets(tool, arguments, files.root),
+        targets=_targets(tool, arguments, files),
         hosts=tuple(one.host for one in reach),
         reach=reach,
     )
@@ -60,10 +60,13 @@ def _reach(tool: Tool, arguments: Struct, web: Web) -> tuple[Reach, ...]:
         return ()
 
 
-def _targets(tool: Tool, arguments: Struct, root: str) -> tuple[Target, ...]:
+def _targets(tool: Tool, arguments: Struct, files: Files) -> tuple[Target, ...]:
     if tool.paths is None:
         return ()
-    return tuple(target_of(touch, root) for touch in tool.paths(arguments))
+    targets = [target_of(touch, files.root) for touch in tool.paths(arguments)]
+    if "execute" in tool.effects:  # a program writes them, which its cage looks after
+        return tuple(targets)
+    return tuple(replace(one, refused=files.refused(one.given)) if one.write else one for one in targets)
 
 
 def target_of(touch: Touch, root: str) -> Target:

@@ -19,11 +19,12 @@ P = TypeVar("P", bound=e.Payload)
 
 
 class OpenRequest(Struct, frozen=True, kw_only=True):
-    """A request that waits: whose turn asked, and what."""
+    """A request that waits: whose turn asked, and what. `key` is the call's `approval_key`, for an approval."""
 
     kind: RequestKind
     recorder: TurnRecorder
     user_input: UserInput | None = None
+    key: str | None = None
 
 
 class RequestDesk:
@@ -74,9 +75,12 @@ def approved(desk: RequestDesk, opened: OpenItem, recorder: TurnRecorder, ask: e
     recorder.append_all([(required, None), (decided, None)])
 
 
-async def approval(desk: RequestDesk, opened: OpenItem, recorder: TurnRecorder, ask: e.ApprovalRequired) -> str | None:
-    """Put the call to a person and wait: None when allowed, else why not. No answer in time is a denial."""
-    required = _named(desk, opened, recorder, ask)
+async def approval(
+    desk: RequestDesk, opened: OpenItem, recorder: TurnRecorder, ask: e.ApprovalRequired, key: str | None = None
+) -> str | None:
+    """Put the call to a person and wait: None when allowed, else why not. No answer in time is a denial. A denial is remembered
+    for `key`."""
+    required = _named(desk, opened, recorder, ask, key)
     request_id = required.id
     recorder.request_opened(
         request_id,
@@ -98,8 +102,10 @@ async def approval(desk: RequestDesk, opened: OpenItem, recorder: TurnRecorder, 
     return f"nobody answered the approval within {APPROVAL_TIMEOUT_SECS} s"
 
 
-def _named(desk: RequestDesk, opened: OpenItem, recorder: TurnRecorder, ask: e.ApprovalRequired) -> e.ApprovalRequired:
-    request_id = desk.place(opened, OpenRequest(kind="approval", recorder=recorder))
+def _named(
+    desk: RequestDesk, opened: OpenItem, recorder: TurnRecorder, ask: e.ApprovalRequired, key: str | None = None
+) -> e.ApprovalRequired:
+    request_id = desk.place(opened, OpenRequest(kind="approval", recorder=recorder, key=key))
     return replace(ask, id=request_id, approval_id=request_id, item_id=opened.item.id)
 
 

@@ -6,7 +6,8 @@ looks at what is still open.
 
 from collections.abc import Callable, Iterable
 
-from codewhale.domain.decisions import Layer, Ruling, Says
+from codewhale.domain.confinement import kept_from_programs
+from codewhale.domain.decisions import Layer, Ruling, Says, Target
 from codewhale.policy.law import protected
 from codewhale.policy.planned import PlannedCall, approval_key
 from codewhale.policy.posture import Posture
@@ -97,7 +98,12 @@ def network_layer(call: PlannedCall, posture: Posture) -> Rulings:
 
 
 def law_layer(call: PlannedCall, posture: Posture) -> Rulings:
-    """Files that decide what runs or what agents are told later."""
+    """Files that decide what runs or what agents are told later. What would be refused anyway is not asked about."""
+    for target in call.targets:
+        refused = _refused(target, call, posture)
+        if refused is not None:
+            yield _ruling("law", "deny", "protected_path", f"{target.given} {refused}")
+            return
     for target in call.targets:
         what = protected(target, call.workspace)
         if what is None:
@@ -108,6 +114,14 @@ def law_layer(call: PlannedCall, posture: Posture) -> Rulings:
         else:
             yield _ruling("law", "review", "protected_path", f"it changes {target.given}: {what}")
         return
+
+
+def _refused(target: Target, call: PlannedCall, posture: Posture) -> str | None:
+    if target.refused is not None or not target.write:
+        return target.refused
+    held = posture.proved and posture.guards_history and posture.confined_to in ("read-only", "workspace-write")
+    name = kept_from_programs(call.workspace, target.real) if held and call.command is not None else None
+    return f"is inside {name}, which the sandbox keeps every command from" if name is not None else None
 
 
 def sandbox_layer(call: PlannedCall, posture: Posture) -> Rulings:

@@ -25,13 +25,16 @@ class Answers:
     async def decide(
         self, approval_id: str, decision: ApprovalDecision, *, remember: bool, reason: str | None = None
     ) -> None:
-        """Answer an approval. `remember` with allow lets the rest of this turn and later ones run unasked."""
+        """Answer an approval. `remember` with allow lets the rest of this turn and later ones run unasked; what is denied is
+        denied for the rest of the turn."""
         request = self._claim(approval_id, "approval", f"no pending approval with id '{approval_id}'")
         recorder = request.recorder
         words = None if reason is None else whole(reason)
         decided = e.ApprovalDecided(approval_id=approval_id, decision=decision, remember=remember, reason=words)
         if remember and decision == "allow":
             self._remember(recorder)
+        if decision == "deny" and request.key is not None:
+            self._refuse(recorder, request.key)
         await recorder.append(decided)
 
     async def answer(self, resident: Resident, input_id: str, answers: Sequence[Answer]) -> None:
@@ -69,6 +72,12 @@ class Answers:
             raise NotFound(missing)
         self._desk.take(request_id)
         return request
+
+    def _refuse(self, recorder: TurnRecorder, key: str) -> None:
+        """Exactly this call is not asked about again in this turn."""
+        active = self._residents.get(recorder.turn.thread_id).active
+        if active is not None:
+            active.posture = replace(active.posture, denied=active.posture.denied | {key})
 
     def _remember(self, recorder: TurnRecorder) -> None:
         resident = self._residents.get(recorder.turn.thread_id)

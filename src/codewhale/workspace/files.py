@@ -161,6 +161,13 @@ class Files:
 
         return self.use(path, act)
 
+    def refused(self, path: str) -> str | None:
+        """Why nothing is ever written there, in words that fit after its name; None when that is for others to decide."""
+        try:
+            return self.use(path, lambda spot: refused_write(self._held, spot.anchor, spot.parts))
+        except ToolError:  # whoever writes there will be told
+            return None
+
     def _stage(self, spot: Spot, write: Write) -> Change:
         self._check_write(spot, write.path)
         if (None if spot.found is None else stamp_of(spot.found)) != write.stamp:
