@@ -251,3 +251,20 @@ def test_text_shows_what_an_edit_broke(script: TurnScript) -> None:
         "note",
         "  --- a\n  +++ b\n  -x = 1\n  +x = 2\n  a.py: 2 new errors, told to the model\n  c.py: not checked yet",
     )
+
+
+def test_what_confines_a_program_is_not_said_twice(script: TurnScript) -> None:
+    start = e.ToolStart(id="call_1", name="exec_shell", input={"command": "make"})
+    script.add(e.ItemStarted(item=made_item("i1", "command_execution", "in_progress"), tool=start), "i1")
+    asked = e.ApprovalRequired(
+        id="a1",
+        approval_id="a1",
+        tool_name="exec_shell",
+        description="Run: make",
+        item_id="i1",
+        confined_by="landlock, x",
+    )
+    script.add(asked)
+    done = made_item("i1", "command_execution", "completed", "made", {"confined_by": "landlock"})
+    script.add(e.ItemCompleted(item=done), "i1")
+    assert [piece.text for piece in texts(script)] == ["→ exec_shell  make", "  made"]

@@ -21,7 +21,8 @@ _ORDINARY = frozenset({"tool_default", "sandbox_none", "sandbox_reduced"})  # wh
 _WORDS = frozenset({"y", "yes", "a", "always", "n", "no", ""})  # anything else is asked again
 WITH_AUTO = "; allow with --auto"
 _A_PERSON = ", and --auto does not speak for this"
-UNCONFINED_RULES = frozenset({"sandbox_none", "sandbox_reduced"})
+UNCONFINED_RULES = {"sandbox_none": "it runs without a sandbox", "sandbox_reduced": "the sandbox is the reduced one"}
+"""The rules that ask only because no sandbox, or a weaker one, holds here; and what that means."""
 Waiting = e.ApprovalRequired | e.UserInputRequired
 
 
@@ -84,7 +85,8 @@ class Desk:
         line = f"? {shown(description)}  [{request.tool_name}]" if description else f"? {request.tool_name}"
         reasons = [Piece("note", text) for text in why(request)]
         if self._allow_bare is not None and request.matched_rule in UNCONFINED_RULES:
-            self._terminal.show([Piece("problem", line), *reasons, Piece("problem", f"  allowed: {self._allow_bare}")])
+            allowed = f"  allowed: {self._allow_bare}; {UNCONFINED_RULES[request.matched_rule or '']}"
+            self._terminal.show([Piece("problem", line), *reasons, Piece("problem", allowed)])
             await self._client.decide(request.id, "allow")
             return
         if self._deny is not None:

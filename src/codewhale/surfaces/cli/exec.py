@@ -156,7 +156,7 @@ def _ran(args: argparse.Namespace, settings: Settings, out: Output, run: Run) ->
     """The run with who answers: --auto and --yolo are given on this very command line, so they also speak for programs that
     no sandbox holds; what a rule, a hook or a protected file wants asked still is."""
     given = "--yolo" if args.yolo else "--auto" if args.auto else None
-    bare = f"{given} on this command line; it runs without a sandbox" if given else None
+    bare = f"{given} on this command line" if given else None
     return structs.replace(run, deny=_deny(settings, out.terminal, given), allow_bare=bare)
 
 

@@ -11,7 +11,6 @@ from msgspec import Struct, field
 from codewhale.domain import events as e
 from codewhale.domain.decisions import CallDecided
 from codewhale.domain.records import Item, Turn, Usage
-from codewhale.surfaces.cli.policy_text import confined_line, shown
 from codewhale.surfaces.cli.terminal import Piece
 
 STREAM_SCHEMA = "codewhale.exec-stream"
@@ -86,7 +85,7 @@ def take(progress: Progress, event: e.Event) -> e.Payload | None:
             _ended_item(progress, payload.item)
         case e.ApprovalRequired() | e.UserInputRequired():
             progress.waiting[payload.id] = payload
-            progress.shown.add(event.item_id or "")
+            progress.shown.add(payload.item_id or "")
         case e.ApprovalDecided() | e.ApprovalTimeout():
             progress.waiting.pop(payload.approval_id, None)
         case e.UserInputAnswered() | e.UserInputCanceled():
@@ -140,6 +139,8 @@ def text(progress: Progress, event: e.Event) -> list[Piece]:
         case e.ItemStarted():
             return [Piece("note", _tool_line(payload.tool))] if payload.tool is not None else []
         case CallDecided() if payload.verdict == "allow" and payload.confined_by is not None:
+            from codewhale.surfaces.cli.policy_text import shown  # noqa: PLC0415 - start-up: as in `_short`
+
             progress.shown.add(event.item_id or "")
             return [Piece("note", f"  allowed   [{shown(payload.rule)}], {_short(payload.confined_by)}")]
         case e.ItemCompleted() | e.ItemFailed() | e.ItemInterrupted():
@@ -199,6 +200,8 @@ def _confined_by(item: Item) -> str | None:
 
 
 def _short(confined_by: str) -> str:
+    from codewhale.surfaces.cli.policy_text import confined_line  # noqa: PLC0415 - start-up: many turns start no program
+
     return " ".join(confined_line(confined_by).split())
 
 
