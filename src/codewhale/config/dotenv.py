@@ -10,7 +10,7 @@ from codewhale.config.environment import environment, home_of
 from codewhale.domain.errors import ConfigError
 
 LARGEST = 64 * 1024
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 PLACES = frozenset({"DEEPSEEK_HOME", "CODEWHALE_HOME"})
 """Variables that say where the file is, so that it cannot hold them."""
 
@@ -54,7 +54,7 @@ def _assignment(line: str, where: str) -> tuple[str, str]:
     """The line itself is never shown: it may hold a key."""
     name, equals, value = line.partition("=")
     name, value = name.strip(), value.strip()
-    if not equals or not _NAME.fullmatch(name):
+    if not equals or not re.fullmatch(_NAME, name):
         raise ConfigError(f"{where} cannot be understood", hint="write NAME=value, or begin the line with #")
     if name in PLACES:
         raise ConfigError(f"{where}: {name} says where this file is", hint="set it in the environment itself")

@@ -14,8 +14,8 @@ from codewhale.workspace.beneath import Anchors, Raced, Spot
 MAX_FILE = 100 * 1024
 MAX_DEPTH = 4
 MAX_INCLUDES = 32
-_INCLUDE = re.compile(r"^@(?P<path>[^\s@`]+)[ \t]*$", re.MULTILINE)
-_FENCE = re.compile(r"^(?:```|~~~).*?^(?:```|~~~)[ \t]*$", re.MULTILINE | re.DOTALL)
+_INCLUDE = r"(?m)^@(?P<path>[^\s@`]+)[ \t]*$"
+_FENCE = r"(?ms)^(?:```|~~~).*?^(?:```|~~~)[ \t]*$"
 
 
 class Library:
@@ -42,7 +42,7 @@ class Library:
             return []
 
     def _resolved(self, text: str, path: str, way: tuple[str, ...]) -> str:
-        fences = [found.span() for found in _FENCE.finditer(text)]
+        fences = [found.span() for found in re.finditer(_FENCE, text)]
 
         def included(found: re.Match[str]) -> str:
             if any(start <= found.start() < end for start, end in fences):
@@ -50,7 +50,7 @@ class Library:
             inner = self._include(found["path"], path, way)
             return found[0] if inner is None else inner
 
-        return _INCLUDE.sub(included, text)
+        return re.sub(_INCLUDE, included, text)
 
     def _include(self, named: str, path: str, way: tuple[str, ...]) -> str | None:
         target = os.path.normpath(os.path.join(os.path.dirname(path), named))

@@ -6,19 +6,21 @@ import re
 
 from codewhale.workspace.plain import plain
 
-_TAGS = re.compile("[\U000e0000-\U000e007f]")
-_HIDDEN = re.compile(
+_TAGS = "[\U000e0000-\U000e007f]"
+_HIDDEN = (
     "[\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0]"
     "|(?<![\u2190-\u2bff\ufe0f\U0001f000-\U0001ffff])\u200d"  # the joiner belongs to pictures made of several
 )
-_SURROGATES = re.compile("[\ud800-\udfff]")
+_SURROGATES = "[\ud800-\udfff]"
 
 
 def visible(text: str) -> str:
     """`text` without tag characters and terminal sequences; other invisible characters become `<U+200B>` and the like."""
-    text = _TAGS.sub("", plain(text))
-    text = _SURROGATES.sub("\ufffd", text)
-    return _HIDDEN.sub(lambda found: f"<U+{ord(found[0]):04X}>", text)
+    text = plain(text)
+    if text.isascii():
+        return text
+    text = re.sub(_SURROGATES, "\ufffd", re.sub(_TAGS, "", text))
+    return re.sub(_HIDDEN, lambda found: f"<U+{ord(found[0]):04X}>", text)
 
 
 def element(tag: str, content: str, **attributes: str) -> str:

@@ -8,7 +8,7 @@ MAX_DEPTH = 64
 MAX_PARTS = 50_000
 """Most fields, objects and lists that one text may have together; looking at them takes time."""
 
-_TOKEN = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+")\s*+(:?)|[{}\[\]]', re.DOTALL)
+_PART = r'(?s)("[^"\\]*+(?:\\.[^"\\]*+)*+")\s*+(:?)|[{}\[\]]'
 
 
 def structure_problem(text: str) -> str | None:
@@ -16,7 +16,7 @@ def structure_problem(text: str) -> str | None:
     valid JSON: that is the decoder's matter."""
     levels: list[set[str]] = []
     parts = 0
-    for token in _TOKEN.finditer(text):
+    for token in re.finditer(_PART, text):
         mark = token.group(0)[0]
         if mark in "{[":
             parts += 1

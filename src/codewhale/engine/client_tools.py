@@ -30,7 +30,7 @@ MAX_TOOLS = 128
 MAX_DEFINITIONS = 256 * 1024
 """Most bytes of JSON that the definitions of one turn may have together: all of it goes into every model call."""
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NAME = r"[A-Za-z0-9_-]{1,64}"
 
 
 def named(tools: Sequence[ClientTool], taken: Collection[str]) -> dict[str, ClientTool]:
@@ -41,7 +41,7 @@ def named(tools: Sequence[ClientTool], taken: Collection[str]) -> dict[str, Clie
     found: dict[str, ClientTool] = {}
     for tool in tools:
         name = tool.name if tool.namespace is None else f"{tool.namespace}__{tool.name}"
-        if _NAME.fullmatch(name) is None:
+        if re.fullmatch(_NAME, name) is None:
             raise InvalidInput(
                 f"dynamic_tools: {name[:80]!r} is no tool name: 1 to 64 letters, digits, _ and -, the namespace included"
             )

@@ -4,7 +4,7 @@ Within a process the requests themselves are compared; over a restart their mark
 mistakes, not against forgery. Costs what is new in a request, not its length.
 """
 
-from zlib import crc32
+from binascii import crc32
 
 import msgspec
 from msgspec import Struct

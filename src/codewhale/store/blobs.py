@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from codewhale.store.failures import translated
 from codewhale.store.lock import make_directory, write_file
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+_DIGEST = r"[0-9a-f]{64}"
 
 
 class Blobs:
@@ -34,7 +34,7 @@ class Blobs:
 
     def get(self, digest: str) -> bytes | None:
         """The content of that digest; None when it is unknown or no digest at all."""
-        if _DIGEST.fullmatch(digest) is None:
+        if re.fullmatch(_DIGEST, digest) is None:
             return None
         try:
             with open(os.path.join(self._directory, digest[:2], digest), "rb") as file:
@@ -49,7 +49,7 @@ class Blobs:
         if os.path.isdir(self._directory):
             for folder in sorted(os.listdir(self._directory)):
                 yield from (
-                    n for n in sorted(os.listdir(os.path.join(self._directory, folder))) if _DIGEST.fullmatch(n)
+                    n for n in sorted(os.listdir(os.path.join(self._directory, folder))) if re.fullmatch(_DIGEST, n)
                 )
 
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from codewhale.domain.messages import ToolSpec
 from codewhale.domain.tool_search import Match
 
-_WORD = re.compile(r"[a-z0-9]+")
+_WORD = r"[a-z0-9]+"
 _IDLE = (
     "a an and any are as at be by can do for from how i in into is it me my of on one or our please some something that the "
     "them this to tool tools use using want we what which with you your need"
@@ -89,7 +89,7 @@ def _stems(text: str) -> frozenset[str]:
 
 
 def _words_of(text: str) -> list[str]:
-    return [found.group() for found in _WORD.finditer(text.lower())]
+    return re.findall(_WORD, text.lower())
 
 
 def _stem(word: str) -> str:

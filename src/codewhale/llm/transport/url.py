@@ -89,11 +89,15 @@ def _name(host: str) -> str:
     """The host as it is looked up."""
     if ":" in host:
         return host
+    if host.isascii():  # what the codec says of such names, without the tables that it loads
+        *labels, last = host.split(".")
+        if len(last) > 63 or not all(0 < len(label) < 64 for label in labels):
+            raise _unusable("the host is not a name that there can be")
+        return host
     try:
-        encoded = host.encode("idna").decode("ascii")
+        return host.encode("idna").decode("ascii")
     except UnicodeError as error:
         raise _unusable("the host is not a name that there can be") from error
-    return host if host.isascii() else encoded
 
 
 def _quoted(target: str) -> str:

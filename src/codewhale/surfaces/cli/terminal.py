@@ -14,7 +14,7 @@ from codewhale.config.environment import environment, given
 from codewhale.domain.plain import PlainStream, plain, unturned
 
 Kind = Literal["answer", "note", "problem"]
-_C1_IN_JSON = re.compile(rb"\xc2[\x80-\x9f]|\x7f")
+_C1_IN_JSON = rb"\xc2[\x80-\x9f]|\x7f"
 _DIM, _RED, _RESET = "\x1b[2m", "\x1b[31m", "\x1b[0m"
 
 
@@ -86,7 +86,7 @@ def write_text(text: str) -> None:
 def write_lines(lines: Sequence[bytes]) -> None:
     """Write lines of JSON to stdout in one go; control characters in them are escaped, all of them."""
     if lines:
-        sys.stdout.buffer.write(b"".join(_C1_IN_JSON.sub(_escaped, line) + b"\n" for line in lines))
+        sys.stdout.buffer.write(b"".join(re.sub(_C1_IN_JSON, _escaped, line) + b"\n" for line in lines))
         sys.stdout.buffer.flush()
 
 
