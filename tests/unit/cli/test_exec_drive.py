@@ -127,7 +127,7 @@ async def test_without_anybody_to_ask_a_gated_call_is_denied_at_once(
 async def test_automatic_approval_is_not_advised_where_it_would_not_help(
     play: Play, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    script = GATED.replace("new.txt", ".git/hooks/pre-commit")
+    script = GATED.replace("new.txt", ".envrc")
     async with play(script) as (client, stage):
         _, _, err = await driven(client, run_of(stage, deny="no terminal; allow with --auto"), capfd)
     assert "denied: no terminal, and --auto does not speak for this" in err

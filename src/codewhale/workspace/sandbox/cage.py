@@ -166,14 +166,14 @@ def _bubblewrap(
         proxy=stay.held.proxy,
         root=os.geteuid() == 0,
     )
-    places = (*stay.ground.places, *_forwarder_places(stay.ground)) if forwarder else stay.ground.places
+    places = (*stay.ground.places, *_own_places(stay.ground))
     argv = bubblewrap.wrapped(stay.wanted.argv, stay.wanted.cwd, places, stay.masks, network, fittings)
     return argv, stay.environ
 
 
-def _forwarder_places(ground: Ground) -> list[Place]:
-    """The forwarder is started inside, so what it needs must be seen there."""
-    ours = covered((os.path.dirname(FORWARDER), sys.base_prefix))
+def _own_places(ground: Ground) -> list[Place]:
+    """Where we are installed: the forwarder and programs that came with us, such as a language server, are started inside."""
+    ours = covered((os.path.dirname(FORWARDER), sys.prefix, sys.base_prefix))
     return [Place(path, "read") for path in ours if not any(within(path, place.path) for place in ground.places)]
 
 
