@@ -4,18 +4,17 @@ Nothing here is written by hand twice: names, types, defaults and descriptions a
 """
 
 import argparse
-import ast
-import re
 import sys
-import types
-import typing
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from codewhale.config.keys import FileKeys
+from codewhale.config.catalogue import KEYS, OTHERS, VARIABLES, provider_variables, types_of, variables_of
+from codewhale.config.explain import NOWHERE, plain_value
+from codewhale.config.managed import RequirementKeys
+from codewhale.config.values import type_words, written
 from codewhale.domain.events import INTERNAL, PAYLOADS
 from codewhale.surfaces.cli.commands import COMMANDS, GLOBAL_OPTIONS
 from codewhale.surfaces.cli.parser import command_parser
@@ -26,7 +25,6 @@ from codewhale.tools.registry import ENTRIES, barred, find, offered
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs/reference"
 NOTE = "<!-- Made by `./run reference` from the code; do not edit. -->\n"
-VARIABLE = re.compile(r"^(DEEPSEEK|CODEWHALE)_[A-Z0-9_]+$")
 
 Row = Iterable[str]
 
@@ -104,14 +102,41 @@ def _place(name: str) -> str:
 
 def settings() -> str:
     """Every key of the settings file and every environment variable."""
-    keys = _table(("key", "type"), ((f"`{name}`", kind) for name, kind in _keys(FileKeys, "")))
-    variables = _table(
-        ("variable", "sets"), ((f"`{name}`", f"`{what}`") for name, what in sorted(_variables().items()))
-    )
+    names = [_key_row(name, kind) for name, kind in types_of()]
+    own = [(f"`{name}`", f"`{key}`" if key else "", means) for name, (key, means) in VARIABLES.items()]
+    shared = [(f"`{name}`", f"`{key}`" if key else "", means) for name, (key, means) in OTHERS.items()]
+    providers = [(f"`{name}`", f"`{key}`", title) for name, (key, title) in sorted(provider_variables().items())]
+    required = [(f"`{name}`", type_words(kind)) for name, kind in types_of(RequirementKeys)]
     return (
-        "# Settings\n\nLater wins: defaults, the settings file (`~/.deepseek/config.toml`), its `[profiles.NAME]` table, "
-        "the environment, the command line.\n\n## Settings file\n\n" + keys + "\n## Environment\n\n" + variables
+        "# Settings\n\nHow they work together: [configuration](../configuration.md). `codewhale config explain KEY` tells "
+        "which of them holds here, and why.\n\n## Settings file\n\n"
+        "`~/.deepseek/config.toml`; each key may also stand in `[profiles.NAME]`. `<id>` is a name that you choose.\n\n"
+        + _table(("key", "type", "default", "variable", "meaning"), names)
+        + "\n## Requirements file\n\n`/etc/deepseek/requirements.toml`: what the settings of everybody on a machine may say."
+        "\n\n" + _table(("key", "type"), required) + "\n## Environment\n\n"
+        "Each may also be written with `CODEWHALE_` in place of `DEEPSEEK_`, which then comes first, except "
+        "`DEEPSEEK_API_KEY` and `DEEPSEEK_BASE_URL`, which are the provider's.\n\n"
+        + _table(("variable", "sets", "meaning"), own)
+        + "\nShared with other programs:\n\n"
+        + _table(("variable", "sets", "meaning"), shared)
+        + "\nOf providers:\n\n"
+        + _table(("variable", "sets", "provider"), providers)
     )
+
+
+def _key_row(name: str, kind: Any) -> tuple[str, ...]:
+    variables = [one for one in variables_of(name, name.split(".")) if not one.startswith("CODEWHALE_")]
+    shown = ", ".join(f"`{one}`" for one in variables) if "<id>" not in name else ""
+    return f"`{name}`", type_words(kind), _default(name), shown, KEYS[name].means
+
+
+def _default(name: str) -> str:
+    """What holds when nobody says; words where that is not a value."""
+    key = KEYS[name]
+    value = None if "<id>" in name else plain_value(name)
+    if key.unset or value in (None, [], {}):
+        return key.unset
+    return f"`{written(value)}`".replace(NOWHERE, "~/.deepseek")
 
 
 def routes() -> str:
@@ -120,7 +145,7 @@ def routes() -> str:
         (
             f"`{e.method} {e.path}`",
             e.doc,
-            f"{e.status} {'event stream' if e.stream else ' or '.join(_type(kind) for kind in answers_of(e))}".strip(),
+            f"{e.status} {'event stream' if e.stream else ' or '.join(type_words(kind) for kind in answers_of(e))}".strip(),
             {"public": "no", "token": "yes", "query_token": "yes, also `?token=`"}[e.access],
         )
         for e in ENDPOINTS
@@ -173,83 +198,13 @@ PAGE: dict[str, Callable[[], str]] = {
 }
 
 
-def _variables() -> dict[str, str]:
-    """Environment variable to the setting that it sets, read from the calls that read it."""
-    found: dict[str, str] = {}
-    for path in sorted((ROOT / "src/codewhale/config").glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            named = {ast.keyword: "arg", ast.Assign: "targets"}.get(type(node))
-            if named is None:
-                continue
-            place = (
-                node.arg if isinstance(node, ast.keyword) else ast.unparse(typing.cast("ast.Assign", node).targets[0])
-            )
-            for inner in ast.walk(node):
-                if isinstance(inner, ast.Constant) and isinstance(inner.value, str) and VARIABLE.match(inner.value):
-                    found.setdefault(inner.value, place or "")
-    return found
-
-
-def _keys(struct: type[msgspec.Struct], prefix: str) -> Iterable[tuple[str, str]]:
-    for field in msgspec.structs.fields(struct):
-        inner = _section(field.type)
-        origin = typing.get_origin(inner)
-        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
-            yield from _keys(inner, f"{prefix}{field.encode_name}.")
-        elif origin is dict and isinstance(typing.get_args(inner)[1], type) and typing.get_args(inner)[1] is not str:
-            yield from _keys(typing.get_args(inner)[1], f"{prefix}{field.encode_name}.<id>.")
-        else:
-            yield f"{prefix}{field.encode_name}", _type(inner)
-
-
-def _section(kind: Any) -> Any:
-    """The record of a section that may be left out."""
-    given = [one for one in typing.get_args(kind) if one is not type(None)]
-    section = given[0] if len(given) == 1 and isinstance(kind, types.UnionType) else kind
-    return section if isinstance(section, type) and issubclass(section, msgspec.Struct) else kind
-
-
 def _fields(struct: type[msgspec.Struct]) -> str:
     hidden = struct.__struct_config__.omit_defaults
     shown = [
-        f"`{f.encode_name}{'?' if hidden and not f.required else ''}`: {_type(f.type)}"
+        f"`{f.encode_name}{'?' if hidden and not f.required else ''}`: {type_words(f.type)}"
         for f in msgspec.structs.fields(struct)
     ]
     return "<br>".join(shown)
-
-
-def _type(kind: Any) -> str:
-    """A type in a reader's words; the name of a record stays its name."""
-    if kind is None or kind is type(None):
-        return ""
-    origin, given = typing.get_origin(kind), typing.get_args(kind)
-    if origin is typing.Annotated:
-        return _type(given[0]) + _limits(given[1:])
-    if origin is typing.Literal:
-        return " / ".join(f"`{value}`" for value in given)
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(filter(None, (_type(g) for g in given if g is not msgspec.UnsetType)))
-    if origin in (list, tuple):
-        return f"list of {_type(given[0])}"
-    if origin is dict:
-        return f"table of {_type(given[1])}"
-    words: dict[Any, str] = {str: "text", int: "number", float: "number", bool: "true / false", object: "any JSON"}
-    return words.get(kind) or getattr(kind, "__name__", str(kind))
-
-
-def _limits(metas: tuple[Any, ...]) -> str:
-    bounds = [(m.ge, m.gt, m.le) for m in metas if isinstance(m, msgspec.Meta)]
-    words = [
-        text
-        for ge, gt, le in bounds
-        for text in (
-            f"from {ge}" if ge is not None else "",
-            f"above {gt}" if gt is not None else "",
-            f"to {le}" if le is not None else "",
-        )
-        if text
-    ]
-    return f" ({' '.join(words)})" if words else ""
 
 
 def _kind(schema: dict[str, Any]) -> str:

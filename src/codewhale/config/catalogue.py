@@ -47,7 +47,7 @@ KEYS: dict[str, Key] = {
     "fallback_providers": Key(
         "fallback_providers", "providers that answer, in order, when the one in use cannot", "none"
     ),
-    "default_text_model": Key("route.model", "the name that earlier files use for `model`"),
+    "default_text_model": Key("route.model", "the name that earlier files use for `model`", "see `model`"),
     "api_key": Key("routes.deepseek.api_key", "the key of deepseek; `codewhale auth set` is the better place"),
     "base_url": Key("routes.deepseek.base_url", "the address of deepseek's server"),
     "http_headers": Key("routes.deepseek.http_headers", "more headers of requests to deepseek"),

@@ -3,14 +3,14 @@
 It reads the same files and variables as `load` does, and shows what `load` made of them: never a value of its own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, cast
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from codewhale.config.catalogue import KEYS, pattern_of, types_of, variables_of
+from codewhale.config.catalogue import KEYS, pattern_of, types_of, variables_of, without_overruled
 from codewhale.config.credentials import credentials_of
 from codewhale.config.dotenv import all_variables, dotenv_path, read_dotenv
 from codewhale.config.editing import value_in
@@ -18,9 +18,9 @@ from codewhale.config.environment import environment, given
 from codewhale.config.keys import Table, merged, profile_of
 from codewhale.config.layers import Layer
 from codewhale.config.load import load
-from codewhale.config.managed import anchored, leaves
+from codewhale.config.managed import anchored
 from codewhale.config.project import FOLDER, ProjectLimits, project_limits
-from codewhale.config.routes import DEFAULT_PROVIDER
+from codewhale.config.routes import DEFAULT_PROVIDER, named_route, route_for
 from codewhale.config.settings import POLICIES, Route, Settings
 from codewhale.config.sources import SYSTEM, Overrides, files_of
 from codewhale.config.values import shown
@@ -70,6 +70,7 @@ class Explainer:
         self._env = all_variables(known)
         profile = over.profile or given(self._env, "DEEPSEEK_PROFILE")
         self._files = files_of(over, self._env, profile, system)
+        self._overruled = set(self._env) - set(without_overruled(self._env, self._files.managed))
         self._kept = credentials_of(self._env)
         self._limits = project_limits(self.settings.workspace)
         self._plain: dict[str, Settings] = {}
@@ -135,11 +136,9 @@ class Explainer:
     def _words(self, pattern: str, path: Sequence[str]) -> Iterator[Word]:
         """From the lowest to the highest, but for requirements and the project."""
         yield Word(source="default", place=KEYS[pattern].unset, value=self._default(pattern, path))
-        variables = list(self._variables(pattern, path))
         late = path[-1] == "api_key" and path[0] in ("api_key", "providers")
-        own_model = pattern == "providers.<id>.model" and path[1] != self.settings.route.provider
-        if late or own_model:
-            yield from variables
+        before, after = self._names(pattern, path)
+        yield from self._variables(before)
         if late:
             yield from self._kept_word(DEFAULT_PROVIDER if len(path) == 1 else path[1])
         for managed in (False, True):
@@ -149,19 +148,26 @@ class Explainer:
                     if said is not None:
                         name = "" if tuple(alias) == tuple(path) else f" {_dotted(alias)}"
                         yield Word(source=source, place=place + name, value=said)
-        if not late and not own_model:
-            yield from variables
+        yield from self._variables(after)
         yield from self._flag(pattern, path)
 
-    def _variables(self, pattern: str, path: Sequence[str]) -> Iterator[Word]:
-        managed = {key for _, table in self._files.managed for key, _ in leaves(table)}
-        overruled = _dotted(path) in managed or pattern in managed
-        names = list(variables_of(pattern, path))
-        if len(path) == 3 and path[0] == "providers":
-            if path[1] == DEFAULT_PROVIDER and path[2] in _ROUTE_KEYS:
-                names += variables_of(path[2], path[2:])
-            elif path[2] == "model" and path[1] == self.settings.route.provider:
-                names = [*variables_of("model", ["model"]), *names]
+    def _names(self, pattern: str, path: Sequence[str]) -> tuple[list[str], list[str]]:
+        """The variables that a file hides, and those that hide a file."""
+        names = variables_of(pattern, path)
+        active = self.settings.route.provider
+        if path[-1] == "api_key" and path[0] in ("api_key", "providers"):
+            return (names, [])
+        if tuple(path) in (("model",), ("providers", active, "model")):
+            after = variables_of("model", ["model"])
+            own = variables_of("providers.<id>.model", ["providers", active, "model"])
+            return ([name for name in own if name not in after], after)
+        if pattern == "providers.<id>.model":
+            return (names, [])
+        if path[:2] == ("providers", DEFAULT_PROVIDER) and path[2] in _ROUTE_KEYS:
+            names = [*names, *variables_of(path[2], path[2:])]
+        return ([], names)
+
+    def _variables(self, names: Sequence[str]) -> Iterator[Word]:
         for name in reversed(dict.fromkeys(names)):
             for spelled in (name, name.lower()) if name.endswith("_PROXY") else (name,):
                 value = self._env.get(spelled, "").strip()
@@ -170,7 +176,11 @@ class Explainer:
                 own = spelled not in self._real
                 place = f"{spelled} in {self._dotenv_path}" if own else spelled
                 word = Word(source="dotenv" if own else "environment", place=place, value=value)
-                yield replace(word, state="ignored", why="a managed file sets this") if overruled else word
+                yield (
+                    replace(word, state="ignored", why="a managed file sets this")
+                    if spelled in self._overruled
+                    else word
+                )
 
     def _kept_word(self, provider: str) -> Iterator[Word]:
         stored = self._kept.get(provider)
@@ -222,7 +232,7 @@ class Explainer:
         at = KEYS[pattern].at
         if not at:
             return next((value_in(table, path) for _, _, table in self._tables if value_in(table, path)), None)
-        return _at(self.settings, at, path)
+        return _at(self.settings, at, path, self._route)
 
     def _default(self, pattern: str, path: Sequence[str]) -> object:
         at = KEYS[pattern].at
@@ -232,7 +242,7 @@ class Explainer:
         if pattern in ("model", "default_text_model"):
             provider = self.settings.route.provider
         plain = self._defaults(provider)
-        value = None if plain is None else _at(plain, at, path)
+        value = None if plain is None else _at(plain, at, path, lambda _: plain.route)
         return value.replace(NOWHERE, self.settings.home) if isinstance(value, str) else value
 
     def _defaults(self, provider: str | None) -> Settings | None:
@@ -246,7 +256,12 @@ class Explainer:
         return self._plain[name]
 
     def _route(self, provider: str) -> Route | None:
-        return self.settings.route if provider == self.settings.route.provider else self.settings.routes.get(provider)
+        if provider == self.settings.route.provider or provider in self.settings.routes:
+            return route_for(self.settings, provider)
+        try:
+            return named_route(provider, self._env)
+        except ConfigError:  # no such provider: nothing is known of it
+            return None
 
     def _ignored(self, path: Sequence[str]) -> list[Word]:
         """What the project wants and may not."""
@@ -283,6 +298,13 @@ def known_pattern(path: Sequence[str]) -> str:
         ) from None
 
 
+def plain_value(pattern: str) -> object:
+    """What a key is when nobody says anything; paths are in `NOWHERE`."""
+    at = KEYS[pattern].at
+    plain = load(Overrides(layer=Layer(workspace="/")), environ={"CODEWHALE_HOME": NOWHERE}, system=NOWHERE)
+    return shown(pattern, _at(plain, at, pattern.split("."), lambda _: plain.route)) if at else None
+
+
 def kind_of(pattern: str) -> object:
     """The type of a key."""
     return dict(types_of())[pattern]
@@ -306,13 +328,13 @@ def _inside(found: object, part: str) -> object:
     return cast(Table, found).get(part) if isinstance(found, dict) else getattr(found, part)
 
 
-def _at(settings: Settings, at: str, path: Sequence[str]) -> object:
+def _at(settings: Settings, at: str, path: Sequence[str], route_of: Callable[[str], Route | None]) -> object:
     """What stands at a place in the settings."""
     found: object = settings
     parts = at.split(".")
     if parts[0] == "routes":
         name = path[1] if parts[1] == "<id>" else parts[1]
-        found = settings.route if name == settings.route.provider else settings.routes.get(name)
+        found = route_of(name)
         parts = parts[2:]
     for part in parts:
         if part == "<id>":

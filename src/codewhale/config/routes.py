@@ -27,11 +27,12 @@ DEFAULT_PROVIDER = "deepseek"
 def routes_of(
     file: Layer, variables: Layer, flags: Layer, env: dict[str, str], kept: Credentials
 ) -> tuple[Route, dict[str, Route]]:
-    """The active route, and those of all other providers that the file has a table for or that a key is kept for."""
+    """The active route, and those of all other providers that the settings say something of or that a key is kept for."""
     sources = _Sources(file, variables, flags, env, kept)
     active = flags.provider or variables.provider or file.provider or DEFAULT_PROVIDER
     known = [name for name in kept.names() or () if load_profile(name) is not None]
-    others = {name: sources.route(name) for name in dict.fromkeys((*file.providers, *known)) if name != active}
+    names = dict.fromkeys((DEFAULT_PROVIDER, *file.providers, *known))  # what names no provider is the default's
+    others = {name: sources.route(name) for name in names if name != active}
     return sources.active(active), others
 
 
@@ -41,7 +42,11 @@ def route_for(settings: Settings, provider: str | None) -> Route:
         return settings.route
     if provider in settings.routes:
         return settings.routes[provider]
-    env = all_variables()
+    return named_route(provider, all_variables())
+
+
+def named_route(provider: str, env: dict[str, str]) -> Route:
+    """The route of a provider that the settings do not name. `ConfigError` when there is no such provider."""
     return _Sources(Layer(), Layer(), Layer(), env, credentials_of(env)).route(provider)
 
 

@@ -193,3 +193,36 @@ def test_old_keys_say_what_to_write_instead(machine: Machine) -> None:
     machine.file("home/config.toml", "yolo = true\n")
     explainer = Explainer(Overrides(), {"CODEWHALE_HOME": str(machine.root / "home")}, str(machine.root / "etc"))
     assert [one.message for one in explainer.settings.problems] == ['does nothing in this version; write mode = "yolo"']
+
+
+LAYERS = {
+    "file": ("home/config.toml", 'model = "file"\nmode = "agent"\nbase_url = "https://file.example"\n'),
+    "named": (
+        "home/config.toml",
+        'model = "file"\nprovider = "openai"\nproviders.openai = { model = "named", base_url = "https://n.example" }\n',
+    ),
+    "dotenv": ("home/.env", "DEEPSEEK_MODE=plan\nOPENAI_MODEL=of-openai\nDEEPSEEK_BASE_URL=https://dotenv.example\n"),
+    "managed": ("etc/managed_config.toml", 'model = "managed"\nbase_url = "https://managed.example"\nmode = "yolo"\n'),
+    "project": ("work/.deepseek/config.toml", 'mode = "plan"\n'),
+}
+VARIABLES = {"DEEPSEEK_MODEL": "env", "CODEWHALE_MODE": "agent", "OPENAI_BASE_URL": "https://env.example"}
+KEYS = (
+    ("model",), ("mode",), ("base_url",), ("provider",), ("providers", "openai", "model"),
+    ("providers", "openai", "base_url"), ("providers", "deepseek", "base_url"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("flag", [None, "of-flag"])
+@pytest.mark.parametrize("variables", [(), tuple(VARIABLES), ("DEEPSEEK_MODEL",)], ids=["", "all", "model"])
+@pytest.mark.parametrize("managed", ["", "managed"])
+@pytest.mark.parametrize("layers", [(), ("file",), ("named",), ("file", "dotenv"), ("named", "dotenv", "project")])
+def test_the_word_that_holds_is_what_holds(
+    machine: Machine, layers: tuple[str, ...], managed: str, variables: tuple[str, ...], flag: str | None
+) -> None:
+    for layer in filter(None, (*layers, managed)):
+        machine.file(*LAYERS[layer])
+    machine.env = {name: VARIABLES[name] for name in variables}
+    for key in KEYS:
+        found = machine.explain(*key, model=flag)
+        words = [word for word in found.words if word.state == "holds"]
+        assert [word.value for word in words] == ([] if found.value is None else [found.value]), found
