@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from codewhale.context.conversation import in_force, messages
-from codewhale.context.estimate import limits, measured
+from codewhale.context.estimate import Size, limits, measured
 from codewhale.domain.compactions import Compaction
 from codewhale.domain.errors import ConfigError, Conflict
 from codewhale.domain.messages import Message
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
 
 class Return(Struct, frozen=True, kw_only=True):
-    """A compaction that is to be taken back: the item, the messages before and after that, and estimates in tokens."""
+    """A compaction that is to be taken back: the messages before and after that, and estimates in tokens."""
 
-    item: Item
     before: int
     after: int
     tokens_before: int
@@ -72,19 +71,18 @@ def way_back(resident: Resident, store: Store, outside: Outside, conversation: C
     if not standing:
         raise Conflict("There is no compaction of this thread that could be taken back")
     restored = messages([*items, _undone(standing[-1])])
-    before, after = _tokens(conversation, conversation.messages), _tokens(conversation, restored)
-    window = limits(_window(outside, resident), None).window
-    if after > window:
+    before, after = _size(conversation, conversation.messages), _size(conversation, restored)
+    gauge, window = conversation.gauge, limits(_window(outside, resident), None).window
+    if gauge.cautious(after) > window:
         raise Conflict(
-            f"The conversation would be about {after:,} tokens and the model's window is {window:,}: the compaction stays",
+            f"The conversation would be about {gauge.estimate(after):,} tokens and the model's window is {window:,}: the compaction stays",
             hint="choose a model with a larger window for the thread, or fork the thread from before the compaction",
         )
     return Return(
-        item=standing[-1],
         before=len(conversation.messages),
         after=len(restored),
-        tokens_before=before,
-        tokens_after=after,
+        tokens_before=gauge.estimate(before),
+        tokens_after=gauge.estimate(after),
     )
 
 
@@ -99,10 +97,10 @@ def take_back(recorder: TurnRecorder, back: Return) -> None:
     )
 
 
-def _tokens(conversation: Conversation, said: list[Message]) -> int:
+def _size(conversation: Conversation, said: list[Message]) -> Size:
     pinned = conversation.header.pinned
     system, tools = (system_text(pinned), pinned.tools) if pinned is not None else ("", ())
-    return conversation.gauge.estimate(measured(system, tools, said))
+    return measured(system, tools, said)
 
 
 def _window(outside: Outside, resident: Resident) -> int | None:
