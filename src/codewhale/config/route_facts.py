@@ -5,10 +5,12 @@ from msgspec import Struct
 from codewhale.config.routes import model_route
 from codewhale.config.settings import Settings
 from codewhale.domain.errors import ConfigError
-from codewhale.llm.profiles import UNKNOWN, load_profile, model_facts, output_limit
+from codewhale.llm.profiles import UNKNOWN, Dialect, load_profile, model_facts, output_limit
+from codewhale.llm.route import dialect_of
 from codewhale.llm.transport.url import parse_url
 
-_CACHE_TELEMETRY = frozenset({"deepseek", "deepseek-cn", "nvidia-nim"})
+_MODES: dict[Dialect, str] = {"chat": "ChatCompletions", "anthropic": "AnthropicMessages", "responses": "Responses"}
+_CACHE_TELEMETRY = frozenset({"deepseek", "deepseek-cn", "nvidia-nim", "anthropic"})
 _RETIRING = frozenset({"deepseek-chat", "deepseek-reasoner"})
 
 
@@ -47,9 +49,9 @@ def capability(settings: Settings) -> Capability:
         resolved_model=route.model,
         context_window=window,
         max_output=route.max_output or facts.max_output or output_limit(window, None, known=known is not None),
-        thinking_supported=bool(profile.effort) and facts.effort is not False,
+        thinking_supported=bool(facts.efforts or profile.effort) and facts.effort is not False,
         cache_telemetry_supported=route.provider in _CACHE_TELEMETRY,
-        request_payload_mode="ChatCompletions",
+        request_payload_mode=_MODES[route.dialect or dialect_of(profile, route.model, route.base_url)],
         alias_deprecation=_deprecation(route.provider, route.model),
     )
 

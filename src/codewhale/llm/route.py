@@ -113,7 +113,7 @@ def make_route(provider: str, wish: RouteWish) -> Route:
         raise ConfigError(f"No model is set for provider {provider!r}.", hint="Choose one with --model.")
     own_endpoint = _same_origin(base_url, profile.base_url)
     facts = model_facts(profile, model)
-    dialect = wish.dialect or (facts.dialect if own_endpoint else None) or profile.dialect
+    dialect = wish.dialect or dialect_of(profile, model, base_url)
     url = call_url(base_url, dialect)
     _check_scheme(url, allowed=wish.allow_insecure_http)
     if not wish.api_key and not url.userinfo and not (profile.keyless or is_loopback(url.host)):
@@ -149,6 +149,12 @@ def make_route(provider: str, wish: RouteWish) -> Route:
         proxy=wish.proxy,
         ca_file=wish.ca_file,
     )
+
+
+def dialect_of(profile: Profile, model: str, base_url: str) -> Dialect:
+    """How a model is spoken to at an address when nobody says."""
+    known = model_facts(profile, model).dialect if _same_origin(base_url, profile.base_url) else None
+    return known or profile.dialect
 
 
 def call_url(base_url: str, dialect: Dialect) -> Url:

@@ -54,6 +54,7 @@ class AnthropicDecoder:
         self._thoughts: dict[int, _Thought] = {}
         self._inputs: dict[int, str] = {}
         self._reason: FinishReason | None = None
+        self._failure: ProviderError | None = None
         self._counts = wire.Counts()
 
     @property
@@ -62,10 +63,14 @@ class AnthropicDecoder:
 
     def feed(self, payloads: Iterable[bytes]) -> list[ModelEvent]:
         texts = Texts()
-        for payload in payloads:
-            self._event(self._read(payload), payload, texts)
-            if self.done:
-                break
+        try:
+            for payload in payloads:
+                if self.done:
+                    break
+                self._event(self._read(payload), payload, texts)
+        except ProviderError as error:
+            self._failure = error
+            self.done = True
         return texts.finish()
 
     def whole(self, document: bytes) -> list[ModelEvent]:
@@ -85,6 +90,8 @@ class AnthropicDecoder:
         return [*texts.finish(), *self.finish()]
 
     def finish(self) -> list[ModelEvent]:
+        if self._failure is not None:
+            raise self._failure
         if self._reason is None:
             raise broken_off(self._endpoint, calls=len(self._calls))
         reason = "tool_calls" if len(self._calls) and self._reason in ("stop", "unknown") else self._reason

@@ -51,6 +51,7 @@ class ChatDecoder:
         self._reason: FinishReason | None = None
         self._usage = b""
         self._spoke = False
+        self._failure: ProviderError | None = None
 
     @property
     def settled(self) -> bool:
@@ -58,8 +59,20 @@ class ChatDecoder:
         return self._reason is not None
 
     def feed(self, payloads: Iterable[bytes]) -> list[ModelEvent]:
-        """The events in these payloads of the stream. `ProviderError`: what is no JSON, no UTF-8, or an error event."""
+        """The events in these payloads of the stream. What is no JSON, no UTF-8, or an error event ends it: `finish` raises,
+        after everything before it was given."""
         texts = Texts()
+        try:
+            self._read(payloads if self._failure is None else (), texts)
+        except ProviderError as error:
+            self._failure = error
+            self.done = True
+        events = texts.finish()
+        if events:
+            self._spoke = True
+        return events
+
+    def _read(self, payloads: Iterable[bytes], texts: Texts) -> None:
         for payload in payloads:
             if payload == DONE:
                 self.done = True
@@ -73,10 +86,6 @@ class ChatDecoder:
                     self._choice(choice, texts)
             if chunk.usage != NO_RAW:
                 self._usage = bytes(chunk.usage)
-        events = texts.finish()
-        if events:
-            self._spoke = True
-        return events
 
     def whole(self, document: bytes) -> list[ModelEvent]:
         """All events of an answer that came as one JSON document."""
@@ -86,6 +95,8 @@ class ChatDecoder:
     def finish(self) -> list[ModelEvent]:
         """The end of the stream: calls, usage, `Finished`. Without any sign that the model had finished it is an error
         when calls are pending (half a call must not run) or nothing came; text alone ends as `unknown`."""
+        if self._failure is not None:
+            raise self._failure
         reason = self._final_reason()
         events: list[ModelEvent] = list(self._calls.finish(cut_off=reason in ("length", "content_filter")))
         usage = self._counted()

@@ -25,7 +25,8 @@ SETTLE_SECONDS = 5.0
 
 
 class Decoder(Protocol):
-    """One answer in the making. Fed in order, then finished once; `ProviderError` for what cannot be understood."""
+    """One answer in the making. Fed in order, then finished once. What cannot be understood, or says that it failed, makes it
+    `done`; `finish` then raises the `ProviderError`, so that everything before it was given."""
 
     @property
     def done(self) -> bool:

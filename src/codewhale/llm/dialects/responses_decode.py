@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from codewhale.domain.errors import ProviderError
 from codewhale.domain.messages import (
     Finished,
     FinishReason,
@@ -46,6 +47,7 @@ class ResponsesDecoder:
         self._thoughts: dict[int, list[str]] = {}
         self._said: set[int] = set()
         self._reason: FinishReason | None = None
+        self._failure: ProviderError | None = None
         self._counts: wire.Counts | None = None
 
     @property
@@ -54,12 +56,15 @@ class ResponsesDecoder:
 
     def feed(self, payloads: Iterable[bytes]) -> list[ModelEvent]:
         texts = Texts()
-        for payload in payloads:
-            if payload == _DONE:
-                self.done = True
-            if self.done:
-                break
-            self._event(self._read(payload), payload, texts)
+        try:
+            for payload in payloads:
+                self.done = self.done or payload == _DONE
+                if self.done:
+                    break
+                self._event(self._read(payload), payload, texts)
+        except ProviderError as error:
+            self._failure = error
+            self.done = True
         return texts.finish()
 
     def whole(self, document: bytes) -> list[ModelEvent]:
@@ -78,6 +83,8 @@ class ResponsesDecoder:
         return [*texts.finish(), *self.finish()]
 
     def finish(self) -> list[ModelEvent]:
+        if self._failure is not None:
+            raise self._failure
         if self._reason is None:
             raise broken_off(self._endpoint, calls=len(self._calls))
         reason = "tool_calls" if len(self._calls) and self._reason == "stop" else self._reason
