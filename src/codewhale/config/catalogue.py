@@ -65,7 +65,7 @@ KEYS: dict[str, Key] = {
     "skills_dir": Key("skills_dir", "the folder of your own skills"),
     "mcp_config_path": Key("mcp_config", "the file that lists MCP servers"),
     "notes_path": Key("notes_path", "the file that the tool `note` appends to"),
-    "memory_path": Key("memory_path", "the file of what is remembered", "`memory` in codewhale's home"),
+    "memory_path": Key("memory_path", "the file of what is remembered", "`memory.md` in codewhale's home"),
     "gh_bin": Key("gh_bin", "the program `gh`", "found in PATH"),
     "instructions": Key("instructions", "more files that every request begins with"),
     "managed_config_path": Key("", "one more managed file, which is laid over this one"),
