@@ -210,7 +210,12 @@ async def test_another_process_sees_the_same(start: Any, transport: str, tmp_pat
             assert await there.providers() == await product.runtime.introspection.providers()
             assert await there.provider_models("openai") == await here.provider_models("openai")
             thread = await client.create_thread(NewThread(model="m"))
+            assert await there.context(thread.id) == await here.context(thread.id)
             assert (await client.compact(thread.id, "why")).turn.input_summary == "why"
+            assert refusal(await product.call("GET", "/v1/threads/thr_none/context")) == (
+                404,
+                "Thread not found: thr_none",
+            )
 
 
 @requirement("SKILLS-SWITCH")

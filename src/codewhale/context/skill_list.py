@@ -21,8 +21,8 @@ def skill_list(skills: Sequence[FoundSkill]) -> str:
     if not offered:
         return ""
     for length in LENGTHS:
-        text = _text([_line(skill, length) for skill in offered])
-        if len(text) <= BUDGET:
+        lines = [_line(skill, length) for skill in offered]
+        if sum(map(len, lines)) <= BUDGET and len(text := _text(lines)) <= BUDGET:
             return text
     return _cut([_line(skill, 0) for skill in offered])
 
@@ -33,6 +33,8 @@ def _text(lines: Sequence[str]) -> str:
 
 def _cut(lines: list[str]) -> str:
     for kept in range(len(lines) - 1, 0, -1):
+        if sum(map(len, lines[:kept])) > BUDGET:
+            continue
         text = _text([*lines[:kept], f"(and {len(lines) - kept} more: `load_skill` with `list` names them)"])
         if len(text) <= BUDGET:
             return text

@@ -7,6 +7,7 @@ error of the whole list. Which skills are switched off is not known here.
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -106,11 +107,29 @@ def _inside(workspace: str, directory: str) -> bool:
 
 
 def _listed(place: _Place, warnings: list[str]) -> Iterator[FoundSkill]:
-    anchors = Anchors(place.anchor, ())
-    for path in _files(os.path.realpath(place.directory), anchors, warnings):
-        skill = _skill(path, place, anchors, warnings)
+    for path in _files(os.path.realpath(place.directory), Anchors(place.anchor, ()), warnings):
+        mark = _mark(path)
+        skill, warning = _skill(path, place) if mark is None else _known(path, place, mark)
         if skill is not None:
             yield skill
+        else:
+            warnings.append(warning)
+
+
+def _mark(path: str) -> tuple[int, ...] | None:
+    """What tells a file from itself after a change; None for what is no file."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns) if stat.S_ISREG(found.st_mode) else None
+
+
+@lru_cache(maxsize=1024)
+def _known(path: str, place: _Place, mark: tuple[int, ...]) -> tuple[FoundSkill | None, str]:
+    """The skill as it was read when its file looked like this: every turn asks, and files seldom change."""
+    del mark
+    return _skill(path, place)
 
 
 def skill_text(skill: FoundSkill) -> str:
@@ -178,21 +197,19 @@ def _children(directory: str, anchors: Anchors, warnings: list[str]) -> list[str
     return found
 
 
-def _skill(path: str, place: _Place, anchors: Anchors, warnings: list[str]) -> FoundSkill | None:
+def _skill(path: str, place: _Place) -> tuple[FoundSkill | None, str]:
+    """The skill, or why there is none."""
     try:
-        text = _text(path, anchors)
+        text = _text(path, Anchors(place.anchor, ()))
     except ToolError as error:
-        warnings.append(f"{path} was ignored: {error.message}")
-        return None
+        return None, f"{path} was ignored: {error.message}"
     fields, body = front_matter(text)
     name = fields.get("name") or (None if fields else heading(body))
     if not name:
-        warnings.append(f"{path} has no name: it needs `name:` between two lines `---`, or a first heading")
-        return None
+        return None, f"{path} has no name: it needs `name:` between two lines `---`, or a first heading"
     if len(name) > NAME_LIMIT or not name.isprintable():
-        warnings.append(f"{path} was ignored: its name is longer than {NAME_LIMIT} characters or more than a line")
-        return None
-    return FoundSkill(
+        return None, f"{path} was ignored: its name is longer than {NAME_LIMIT} characters or more than a line"
+    skill = FoundSkill(
         name=name,
         description=fields.get("description", "")[:DESCRIPTION_LIMIT],
         path=path,
@@ -201,6 +218,7 @@ def _skill(path: str, place: _Place, anchors: Anchors, warnings: list[str]) -> F
         anchor=place.anchor,
         offered=fields.get("invocation") != "explicit-only",
     )
+    return skill, ""
 
 
 def _text(path: str, anchors: Anchors) -> str:
