@@ -21,10 +21,11 @@ from codewhale.engine.gate import Cleared, gate, reopened
 from codewhale.engine.harmless import read_only
 from codewhale.engine.judging import stamped
 from codewhale.engine.outputs import bounded
-from codewhale.engine.planning import CallRoom, Planned, advised, brought_in, plans
+from codewhale.engine.planning import Planned, advised, brought_in, plans
 from codewhale.engine.recorder import OpenItem, TurnRecorder
 from codewhale.engine.refusals import record_refusal
 from codewhale.engine.requests import question
+from codewhale.engine.room import CallRoom
 from codewhale.policy.decide import Posture, decide
 from codewhale.tools.registry import item_kind
 from codewhale.tools.tool import Ask, ToolContext

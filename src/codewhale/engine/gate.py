@@ -11,9 +11,10 @@ from codewhale.domain import events as e
 from codewhale.domain.decisions import Decision, Target
 from codewhale.domain.requests import APPROVAL_TIMEOUT_SECS
 from codewhale.engine.judging import planned_call
-from codewhale.engine.planning import CallRoom, Planned
+from codewhale.engine.planning import Planned
 from codewhale.engine.recorder import OpenItem, TurnRecorder
 from codewhale.engine.requests import approval, approved
+from codewhale.engine.room import CallRoom
 from codewhale.policy.decide import PlannedCall, Posture, decide, seal
 from codewhale.policy.grant import GRANT_SECONDS, Grant
 from codewhale.policy.planned import approval_key

@@ -1,7 +1,6 @@
-"""What a call is before it runs: its tool and arguments, or the problem that it has, and the room that calls run in."""
+"""What a call is before it runs: its tool and arguments, or the problem that it has."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -10,45 +9,13 @@ from codewhale.domain.errors import ToolError
 from codewhale.domain.records import ToolCall
 from codewhale.domain.requests import ClientCall, ClientTool
 from codewhale.domain.tools import ToolOutput
-from codewhale.domain.wishes import Origin, R, Wish
 from codewhale.engine.client_tools import arguments_of
 from codewhale.engine.judging import planned_call
-from codewhale.engine.requests import RequestDesk
-from codewhale.engine.watch import NOBODY, Watches
-from codewhale.policy.decide import PlannedCall, Posture
+from codewhale.engine.room import CallRoom
+from codewhale.policy.decide import PlannedCall
 from codewhale.tools.activation import ACTIVATED
-from codewhale.tools.catalogue import Catalogue
 from codewhale.tools.schema import parse_arguments
 from codewhale.tools.tool import Tool
-from codewhale.workspace.files import Files
-from codewhale.workspace.processes import Processes
-from codewhale.workspace.web.web import NOWHERE, Web
-
-
-class Grant(Protocol):
-    """Grants what only the runtime can: a task, a stored output. `ToolError` when it will not or cannot."""
-
-    async def __call__(self, wish: Wish[R], origin: Origin) -> R: ...
-
-
-async def grant_nothing(wish: Wish[R], origin: Origin) -> R:
-    """Where tools are on their own."""
-    del origin
-    raise ToolError(f"There is nobody here to grant {type(wish).__name__}.", category="not_available")
-
-
-class CallRoom(Struct, frozen=True, kw_only=True):
-    """Where calls run: what they may touch, which tools there are, and how much is allowed (asked anew per call)."""
-
-    files: Files
-    processes: Processes
-    catalogue: Catalogue
-    posture: Callable[[], Posture]
-    desk: RequestDesk
-    client_tools: Mapping[str, ClientTool] = {}
-    grant: Grant = grant_nothing
-    watches: Watches = NOBODY
-    web: Web = NOWHERE
 
 
 class Planned(Struct, kw_only=True):

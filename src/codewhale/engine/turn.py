@@ -7,6 +7,7 @@ memory is stale: the caller folds it anew from the log.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -17,13 +18,11 @@ from codewhale.domain.errors import BudgetSpent, CodewhaleError
 from codewhale.domain.messages import Effort, Message, ModelRequest, ToolSpec
 from codewhale.domain.records import Item, Status, ToolCall
 from codewhale.engine.asking import Asking
-from codewhale.engine.call import run_calls
 from codewhale.engine.keeping import Keeping
-from codewhale.engine.last_words import last_words, within
 from codewhale.engine.middleware import LoopPolicy, LoopState, Stop
 from codewhale.engine.pins import Header
-from codewhale.engine.planning import CallRoom
 from codewhale.engine.recorder import TurnRecorder
+from codewhale.engine.room import CallRoom
 from codewhale.engine.shapes import Shapes
 from codewhale.engine.step import Caller, StepResult
 from codewhale.store.port import Ticket
@@ -91,7 +90,7 @@ async def run_turn(
         watches = setup.room.watches
         watches.turn_started(recorder.turn)
         try:
-            async with within(setup.seconds):
+            async with _within(setup.seconds):
                 await _steps(recorder, setup, conversation, steers)
         except Exception as error:
             await watches.turn_ended(replace(recorder.turn, error=_words(error)), "failed")
@@ -150,10 +149,12 @@ async def _steps(recorder: TurnRecorder, setup: TurnSetup, conversation: Convers
         except BudgetSpent:
             if step > 1:
                 request = lambda: _request(asking.setup, conversation)  # noqa: E731
+                from codewhale.engine.last_words import last_words  # noqa: PLC0415 - start-up: few turns run out of it
+
                 await last_words(recorder, setup.caller, conversation.messages, request)
             raise
         calls = _unique(result.calls, conversation.call_ids)
-        items = await run_calls(recorder, setup.room, calls)
+        items = await _ran(recorder, setup.room, calls) if calls else []
         conversation.messages += step_messages([*result.items, *items])
         for item in items:
             conversation.active.see(item)
@@ -161,6 +162,20 @@ async def _steps(recorder: TurnRecorder, setup: TurnSetup, conversation: Convers
             steers.closed = True
             _judge(recorder, result)
             return
+
+
+def _within(seconds: float | None) -> AbstractAsyncContextManager[None]:
+    if seconds is None:
+        return nullcontext()
+    from codewhale.engine.last_words import within  # noqa: PLC0415 - start-up: few turns have a limit of time
+
+    return within(seconds)
+
+
+async def _ran(recorder: TurnRecorder, room: CallRoom, calls: list[ToolCall]) -> list[Item]:
+    from codewhale.engine.call import run_calls  # noqa: PLC0415 - start-up: the first call loads what judges and runs calls
+
+    return await run_calls(recorder, room, calls)
 
 
 def _ask(policies: tuple[LoopPolicy, ...], state: LoopState) -> None:

@@ -4,12 +4,16 @@ A watch never ends a turn: what goes wrong in one is said by it (a note, a faile
 order; each sees what those before it made of an output.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from __future__ import annotations
 
-from codewhale.domain.records import Status, Turn
-from codewhale.domain.tools import Advice, ToolOutput
-from codewhale.policy.decide import PlannedCall
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # start-up: the gate and what it knows of calls come with the first call
+    from collections.abc import Sequence
+
+    from codewhale.domain.records import Status, Turn
+    from codewhale.domain.tools import Advice, ToolOutput
+    from codewhale.policy.decide import PlannedCall
 
 
 class TurnWatch(Protocol):

@@ -11,7 +11,7 @@ from codewhale.domain.context import ContextPart
 from codewhale.domain.errors import ConfigError
 from codewhale.domain.records import Thread
 from codewhale.engine.recorder import TurnRecorder
-from codewhale.policy.decide import Posture
+from codewhale.policy.posture import Posture
 from codewhale.runtime.confining import in_words
 from codewhale.runtime.outside import Outside
 from codewhale.runtime.surroundings import skill_places

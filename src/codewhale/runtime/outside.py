@@ -13,7 +13,7 @@ from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.step import no_other, no_rate
 from codewhale.engine.watch import TurnWatch
 from codewhale.llm.provider import Provider
-from codewhale.policy.decide import Posture
+from codewhale.policy.posture import Posture
 from codewhale.runtime.budgets.door import BudgetDoor
 from codewhale.runtime.edit_diagnostics import Diagnostics
 from codewhale.runtime.hook_points import HookPoints

@@ -19,7 +19,7 @@ from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.shapes import Shapes
 from codewhale.engine.turn import Conversation, Steers
 from codewhale.engine.watch import Watches
-from codewhale.policy.decide import Posture
+from codewhale.policy.posture import Posture
 from codewhale.store.port import Store, Ticket
 from codewhale.tools.activation import Activation
 

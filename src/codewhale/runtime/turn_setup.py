@@ -17,15 +17,15 @@ from codewhale.domain.requests import ClientTool
 from codewhale.engine.client_tools import named, spec_of
 from codewhale.engine.middleware.step_limit import StepLimit
 from codewhale.engine.pins import Wanted, system_text
-from codewhale.engine.planning import CallRoom, Grant
 from codewhale.engine.purse import UNLIMITED, Purse
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.requests import RequestDesk
+from codewhale.engine.room import CallRoom, Grant
 from codewhale.engine.step import Caller
 from codewhale.engine.turn import Conversation, Steers, TurnSetup
 from codewhale.engine.watch import Watches
-from codewhale.policy.decide import Posture
 from codewhale.policy.mode import parse_mode
+from codewhale.policy.posture import Posture
 from codewhale.runtime.confining import confinement_of
 from codewhale.runtime.header_facts import header_parts
 from codewhale.runtime.outside import AUTO, Model, Outside, Seat
@@ -143,9 +143,7 @@ def _room(stage: Stage, seat: Seat, catalogue: Catalogue, brought: dict[str, Cli
     )
 
 
-def _allowance(
-    stage: Stage, recorder: TurnRecorder, thread: Thread, given: TurnInput
-) -> tuple[Purse, float | None]:
+def _allowance(stage: Stage, recorder: TurnRecorder, thread: Thread, given: TurnInput) -> tuple[Purse, float | None]:
     budgets = stage.outside.budgets
     if budgets is None:
         return UNLIMITED, None

@@ -17,10 +17,10 @@ from codewhale.domain.errors import Conflict, InvalidInput, StoreError
 from codewhale.domain.messages import UserMessage
 from codewhale.domain.records import SCHEMA_VERSION, Turn, summarize
 from codewhale.engine.client_tools import named
-from codewhale.engine.planning import Grant
 from codewhale.engine.ports import Ports
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.engine.requests import RequestDesk
+from codewhale.engine.room import Grant
 from codewhale.engine.turn import Conversation, TurnSetup, conclude, run_turn
 from codewhale.policy.mode import parse_mode
 from codewhale.runtime.answers import Answers

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from codewhale.domain import events as e
 from codewhale.domain.errors import CodewhaleError
-from codewhale.domain.records import Status, Turn
-from codewhale.domain.tools import ToolOutput
-from codewhale.policy.decide import PlannedCall
-from codewhale.runtime.outside import Seat
 from codewhale.runtime.undo.labels import POST_TURN, PRE_TURN, TOOL
 
 if TYPE_CHECKING:  # the first turn that is long enough, or that writes, loads them
+    from codewhale.domain.records import Status, Turn
+    from codewhale.domain.tools import ToolOutput
+    from codewhale.policy.decide import PlannedCall
+    from codewhale.runtime.outside import Seat
     from codewhale.runtime.undo.wiring import Undo
     from codewhale.workspace.snapshot.records import Snapshot
     from codewhale.workspace.snapshot.store import SnapshotStore, View
