@@ -61,7 +61,7 @@ class Requests:
         assert shape is not None
         usage = step.usage
         if usage is not None and usage.input_tokens:
-            self.ratio = min(max(shape.whole / usage.input_tokens, 1.0), 10.0)
+            self.ratio = min(max(shape.whole / usage.input_tokens, 1.0), 6.0)
         expected = self._expected(step)
         hit = usage.prompt_cache_hit_tokens if usage is not None else None
         missed = None if hit is None else max(expected - hit, 0)

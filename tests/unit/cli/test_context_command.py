@@ -68,6 +68,7 @@ def test_what_fills_the_window_is_drawn() -> None:
     assert filling(REPORT) == (
         "thr_1  m by deepseek\n"
         "about 4,000 tokens of 10,000 (40.0%), 4 characters each\n"
+        "the last request had 3,500, as the provider counted\n"
         f"[{'#' * 24}{'.' * 36}]\n"
         "\n"
         "System text: 1,100\n"
@@ -97,7 +98,7 @@ def test_what_the_cache_missed_is_told_with_its_cause_and_price() -> None:
         "    differs first in: system\n"
         "    because: context.pinned: settings, other: environment (declared)\n"
         "    missed 1,000 tokens, which cost $0.000500 more\n"
-        "2 requests missed nothing to speak of (--all shows them).\n"
+        "2 requests missed nothing to speak of, or nobody told (--all shows them).\n"
         "3 requests: 8,500 tokens in, 1,984 of them from the cache (23.3%); 1,016 missed that it should have had, $0.000500\n"
     )
     assert difference(REPORT, every=True).count("tokens in; ") == 3
@@ -108,7 +109,7 @@ def test_without_counts_nothing_is_claimed() -> None:
     assert difference(replace(REPORT, requests=(silent,)), every=True) == (
         "2026-01-31T10:00:00.000Z  step 1  m: 8,000 characters; the cache should have had 0, the provider tells no hits\n"
         "    because: the first request\n"
-        "1 requests; no provider told of cache hits.\n"
+        "1 request; no provider told of cache hits.\n"
     )
     assert difference(replace(REPORT, requests=()), every=True) == "No request of this conversation is on record.\n"
 

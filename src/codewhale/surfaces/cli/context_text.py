@@ -21,6 +21,9 @@ def filling(report: ContextReport) -> str:
         f"about {report.tokens:,} tokens{window}, {report.chars_per_token:g} characters each",
         f"[{_bar(report.tokens, whole, 60)}]",
     ]
+    last = report.requests[-1] if report.requests else None
+    if last is not None and last.input_tokens is not None:
+        lines.insert(2, f"the last request had {last.input_tokens:,}, as the provider counted")
     for kind, title in _TITLES.items():
         found = [piece for piece in report.pieces if piece.kind == kind]
         if found:
@@ -54,7 +57,8 @@ def difference(report: ContextReport, *, every: bool) -> str:
     shown = [one for one in report.requests if every or one.differs or (one.missed or 0) >= SMALL]
     lines = [line for one in shown for line in _request(one)]
     if len(shown) < len(report.requests):
-        lines.append(f"{len(report.requests) - len(shown)} requests missed nothing to speak of (--all shows them).")
+        more = _requests(len(report.requests) - len(shown))
+        lines.append(f"{more} missed nothing to speak of, or nobody told (--all shows them).")
     return "\n".join([*lines, *_sums(report.requests)]) + "\n"
 
 
@@ -71,14 +75,18 @@ def _request(one: SentRequest) -> list[str]:
     return lines
 
 
+def _requests(count: int) -> str:
+    return f"{count} request{'' if count == 1 else 's'}"
+
+
 def _sums(requests: tuple[SentRequest, ...]) -> list[str]:
     known = [one for one in requests if one.hit is not None and one.input_tokens]
     if not known:
-        return [f"{len(requests)} requests; no provider told of cache hits."]
+        return [f"{_requests(len(requests))}; no provider told of cache hits."]
     tokens, hits = sum(one.input_tokens or 0 for one in known), sum(one.hit or 0 for one in known)
     missed, lost = sum(one.missed or 0 for one in known), sum(one.lost_usd or 0.0 for one in known)
     return [
-        f"{len(requests)} requests: {tokens:,} tokens in, {hits:,} of them from the cache ({hits / tokens:.1%}); "
+        f"{_requests(len(requests))}: {tokens:,} tokens in, {hits:,} of them from the cache ({hits / tokens:.1%}); "
         f"{missed:,} missed that it should have had"
         + (f", ${lost:.6f}" if any(one.lost_usd is not None for one in known) else " (price not known)")
     ]
