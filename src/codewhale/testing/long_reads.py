@@ -104,7 +104,7 @@ def unfolded(log: list[Event], requests: list[ModelRequest]) -> list[int]:
             known = [
                 item
                 for item in view.items.values()
-                if item.kind in ("user_message", "context_compaction") or (item.turn_id, item.step) != answer
+                if item.kind == "context_compaction" or (item.turn_id, item.step) != answer
             ]
             if not asks_for_summary(request) and messages(known) != list(request.messages):
                 wrong.append(number)
