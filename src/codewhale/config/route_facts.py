@@ -62,10 +62,11 @@ def shown_endpoint(settings: Settings) -> str:
     return f"{url.scheme}://{url.authority}"
 
 
-def why_unusable(settings: Settings) -> ConfigError | None:
-    """What stands in the way of a model call, None when nothing that can be seen from here does."""
+def why_unusable(settings: Settings, provider: str | None = None) -> ConfigError | None:
+    """What stands in the way of a model call (to a provider that is not the one in use, if one is named); None when nothing
+    that can be seen from here does."""
     try:
-        model_route(settings)
+        model_route(settings, provider)
     except ConfigError as error:
         return error
     return None

@@ -6,10 +6,12 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from hashlib import blake2b
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from codewhale.config.providers import provider_models
 from codewhale.config.routes import model_route, route_for
@@ -18,7 +20,7 @@ from codewhale.domain.errors import CodewhaleError, ConfigError, ProviderError
 from codewhale.llm.connect import open_transport
 from codewhale.llm.errors import Endpoint
 from codewhale.llm.listing import ListedModel, list_models
-from codewhale.llm.profiles import load_profile, profile_ids
+from codewhale.llm.profiles import load_profile, model_facts, profile_ids
 from codewhale.llm.route import models_url, request_headers
 from codewhale.llm.transport.url import is_loopback
 
@@ -55,7 +57,7 @@ async def listed(settings: Settings, *, refresh: bool = False, offline: bool = F
     """The models of the provider in use, asked of it unless that was done a moment ago; those known by name when it cannot
     be asked. Raises nothing that a missing key or network causes."""
     provider, url = settings.route.provider, settings.route.base_url
-    known = tuple(ListedModel(id=name) for name in provider_models(settings, provider))
+    known = _with_windows(provider, [ListedModel(id=name) for name in provider_models(settings, provider)])
     place = _cache_file(settings)
     kept = None if refresh else _kept(place)
     if kept is not None:
@@ -63,7 +65,7 @@ async def listed(settings: Settings, *, refresh: bool = False, offline: bool = F
     if offline:
         return Listing(provider=provider, url=_shown(url), models=known, source="codewhale's own list")
     try:
-        models = await _asked(settings)
+        models = _with_windows(provider, await _asked(settings))
     except CodewhaleError as error:
         return Listing(
             provider=provider,
@@ -74,6 +76,18 @@ async def listed(settings: Settings, *, refresh: bool = False, offline: bool = F
         )
     _keep(place, models)
     return Listing(provider=provider, url=_shown(url), models=models, source="the provider")
+
+
+def readiness(settings: Settings) -> dict[str, str]:
+    """Every provider that is known, and whether it could be called."""
+    found: dict[str, str] = {}
+    for name in sorted({*profile_ids(), *settings.routes, settings.route.provider}):
+        route = route_for(settings, name)
+        if route.api_key is not None:
+            found[name] = "ready"
+        else:
+            found[name] = "no key" if route.needs_key else "needs no key"
+    return found
 
 
 async def local_servers(settings: Settings) -> tuple[LocalServer, ...]:
@@ -98,15 +112,22 @@ def offer(servers: Sequence[LocalServer]) -> str | None:
     return f"Running on this machine, no key needed: {' or '.join(ways)}."
 
 
+def _with_windows(provider: str, models: Sequence[ListedModel]) -> tuple[ListedModel, ...]:
+    """The models, those without a window with what the provider's profile knows."""
+    profile = load_profile(provider)
+    if profile is None:
+        return tuple(models)
+    return tuple(one if one.window else replace(one, window=model_facts(profile, one.id).window) for one in models)
+
+
 async def _asked(settings: Settings) -> tuple[ListedModel, ...]:
     route = model_route(settings)
-    transport = open_transport(route.proxy, route.ca_file)
-    try:
+    async with AsyncExitStack() as stack:
+        transport = open_transport(route.proxy, route.ca_file)
+        stack.push_async_callback(transport.close)
         return await list_models(
             transport, models_url(route.base_url), request_headers(route), route.endpoint, ASK_SECONDS
         )
-    finally:
-        await transport.close()
 
 
 def _local_place(settings: Settings, provider: str) -> tuple[str, str] | None:
@@ -123,14 +144,14 @@ def _local_place(settings: Settings, provider: str) -> tuple[str, str] | None:
 
 async def _probed(provider: str, base_url: str) -> LocalServer | None:
     url = models_url(base_url)
-    transport = open_transport()
-    try:
-        endpoint = Endpoint(provider=provider, url=url.display, model="")
-        models = await list_models(transport, url, (), endpoint, PROBE_SECONDS)
-    except ProviderError:
-        return None
-    finally:
-        await transport.close()
+    endpoint = Endpoint(provider=provider, url=url.display, model="")
+    async with AsyncExitStack() as stack:
+        transport = open_transport()
+        stack.push_async_callback(transport.close)
+        try:
+            models = await list_models(transport, url, (), endpoint, PROBE_SECONDS)
+        except ProviderError:
+            return None
     return LocalServer(provider=provider, url=_shown(base_url), models=tuple(model.id for model in models))
 
 

@@ -15,14 +15,14 @@ from msgspec import Struct
 
 from codewhale import __version__
 from codewhale.config.environment import environment
-from codewhale.config.route_facts import capability, shown_endpoint
+from codewhale.config.route_facts import capability, shown_endpoint, why_unusable
 from codewhale.config.search import search_problem
 from codewhale.config.settings import Settings
 from codewhale.domain.errors import CodewhaleError
 from codewhale.runtime.edit_diagnostics import language_programs
 from codewhale.runtime.judging import rules_here
-from codewhale.runtime.outbox.wiring import unsigned
 from codewhale.runtime.model_listing import local_servers, offer
+from codewhale.runtime.outbox.wiring import unsigned
 from codewhale.runtime.owner import owner_of
 from codewhale.runtime.sandbox import proved
 from codewhale.runtime.tool_needs import lacking, tool_count
@@ -67,6 +67,7 @@ def findings(settings: Settings) -> list[Finding]:
         Finding("ok", "version", f"codewhale {__version__}, Python {'.'.join(map(str, sys.version_info[:3]))}"),
         *(Finding(*row) for row in settings_rows(settings)),
         *_model(settings),
+        *_fallbacks(settings),
         *_local_models(settings),
         _directory("workspace", settings.workspace),
         _trust(settings),
@@ -91,6 +92,16 @@ def _model(settings: Settings) -> list[Finding]:
     where = Finding("ok", "model", f"{route.model} by {route.provider} at {shown_endpoint(settings)}")
     window = Finding("ok", "window", f"{facts.context_window:,} tokens")
     return [where, window, *(Finding(*row) for row in key_rows(settings))]
+
+
+def _fallbacks(settings: Settings) -> list[Finding]:
+    """Whether those who would answer instead could."""
+    found: list[Finding] = []
+    for provider in settings.fallback_providers:
+        problem = why_unusable(settings, provider)
+        said = "can answer when the one in use cannot" if problem is None else problem.in_full()
+        found.append(Finding("ok" if problem is None else "bad", "fallback", f"{provider}: {said}"))
+    return found
 
 
 def _local_models(settings: Settings) -> list[Finding]:

@@ -5,10 +5,8 @@ import asyncio
 
 import msgspec
 
-from codewhale.config.routes import route_for
 from codewhale.config.settings import Settings
-from codewhale.llm.profiles import load_profile, model_facts, profile_ids
-from codewhale.runtime.model_listing import Listing, LocalServer, listed, local_servers
+from codewhale.runtime.model_listing import Listing, LocalServer, listed, local_servers, readiness
 from codewhale.surfaces.cli.parser import settings_of
 from codewhale.surfaces.cli.terminal import clean, write_lines, write_text
 
@@ -27,17 +25,17 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     listing, servers = asyncio.run(_found(settings, refresh=args.refresh, offline=args.offline))
     if args.json:
-        write_lines([msgspec.json.encode({"in_use": listing, "local": servers, "providers": _providers(settings)})])
+        write_lines([msgspec.json.encode({"in_use": listing, "local": servers, "providers": readiness(settings)})])
         return 0
     shown = listing.models if args.all else listing.models[:SHOWN]
     lines = [f"{listing.provider} at {listing.url} (in use); named by {listing.source}"]
     if listing.problem is not None:
         lines.append(f"  could not be asked: {listing.problem}")
-    lines += [_line(settings, listing, model.id, model.window) for model in shown]
+    lines += [_line(settings, model.id, model.window) for model in shown]
     if len(shown) < len(listing.models):
         lines.append(f"  and {len(listing.models) - len(shown)} more (--all)")
     lines += _local(servers)
-    ready = [name for name, state in _providers(settings).items() if state == "ready" and name != listing.provider]
+    ready = [name for name, state in readiness(settings).items() if state == "ready" and name != listing.provider]
     if ready:
         lines += ["", f"Also ready, with --provider NAME: {', '.join(ready)}"]
     write_text(clean("\n".join(lines) + "\n"))
@@ -53,9 +51,7 @@ async def _found(settings: Settings, *, refresh: bool, offline: bool) -> tuple[L
     return asked.result(), running.result()
 
 
-def _line(settings: Settings, listing: Listing, model: str, told: int | None) -> str:
-    profile = load_profile(listing.provider)
-    window = told or (model_facts(profile, model).window if profile is not None else None)
+def _line(settings: Settings, model: str, window: int | None) -> str:
     mark = "*" if model == settings.route.model else " "
     return f"  {mark} {model}" + (f"  ({window:,} tokens)" if window else "")
 
@@ -68,15 +64,3 @@ def _local(servers: tuple[LocalServer, ...]) -> list[str]:
         if server.models:
             lines.append(f'    try: codewhale exec --provider {server.provider} --model {server.models[0]} "hello"')
     return lines
-
-
-def _providers(settings: Settings) -> dict[str, str]:
-    """Every provider that is known, and whether it could be called: ready, or no key."""
-    found: dict[str, str] = {}
-    for name in sorted({*profile_ids(), *settings.routes, settings.route.provider}):
-        route = route_for(settings, name)
-        if route.api_key is not None:
-            found[name] = "ready"
-        else:
-            found[name] = "no key" if route.needs_key else "needs no key"
-    return found
