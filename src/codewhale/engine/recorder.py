@@ -57,6 +57,7 @@ class TurnRecorder:
         self._began = ports.clock.monotonic()
         self.step = 0
         self._attempt: int | None = None
+        self._noted: set[str] = set()
         self.rerouted: str | None = None
         self.counted: Usage | None = None
 
@@ -196,6 +197,12 @@ class TurnRecorder:
     def chose(self, model: str) -> None:
         """The turn goes to a model that nobody had named."""
         self._turn = replace(self._turn, effective_model=model)
+
+    def note_once(self, text: str) -> None:
+        """A status item, unless the turn has it already."""
+        if text not in self._noted:
+            self._noted.add(text)
+            self.note(text)
 
     def add_usage(self, usage: Usage) -> None:
         """Count one model call's tokens into the turn."""

@@ -23,6 +23,7 @@ from codewhale.domain.usage import Rate, RateAt, charge
 from codewhale.engine.purse import UNLIMITED, Purse
 from codewhale.engine.recorder import OpenItem, TurnRecorder
 from codewhale.engine.shapes import Shapes
+from codewhale.engine.text_calls import NOTICE, TextCalls
 from codewhale.llm.provider import Provider
 
 
@@ -78,7 +79,10 @@ async def run_step(recorder: TurnRecorder, caller: Caller, request: ModelRequest
             case Waiting():
                 speaker.again()
 
-    finish = await listen(recorder, caller, request, hear, speaker.stop)
+    try:
+        finish = await listen(recorder, caller, request, hear, speaker.stop)
+    finally:
+        speaker.over()
     return StepResult(items=tuple(speaker.items), calls=tuple(calls), finish=finish)
 
 
@@ -168,10 +172,20 @@ class _Speaker:
         self.items: list[Item] = []
         self._recorder = recorder
         self._open: OpenItem | None = None
+        self._clean = TextCalls()
+        self._found = False
 
     def say(self, kind: ItemKind, text: str) -> None:
+        if kind == "agent_message":
+            text = self._clean.feed(text)
+        else:
+            self.flush()
+        if text:
+            self._add(kind, text)
+
+    def _add(self, kind: ItemKind, text: str) -> None:
         if self._open is None or self._open.item.kind != kind:
-            self.stop()
+            self._close()
             self._open = self._recorder.open_item(kind)
         self._open.delta(text)
 
@@ -186,13 +200,32 @@ class _Speaker:
 
     def again(self) -> None:
         """What was said stays in the log as it is, cut off, and is no part of the answer."""
+        self.flush()
         if self._open is not None:
             self._open.interrupt()
             self._open = None
         self.items.clear()
         self._recorder.begin_again()
 
+    def flush(self) -> None:
+        """No more of this text: what was held back of it is said."""
+        clean, self._clean = self._clean, TextCalls()
+        rest = clean.end()
+        if rest:
+            self._add("agent_message", rest)
+        self._found = self._found or clean.found
+
+    def over(self) -> None:
+        """The call is over, however it ended."""
+        self.flush()
+        if self._found:
+            self._recorder.note_once(NOTICE)
+
     def stop(self) -> None:
+        self.flush()
+        self._close()
+
+    def _close(self) -> None:
         if self._open is not None:
             self.items.append(self._open.complete())
             self._open = None
