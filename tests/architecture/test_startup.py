@@ -152,6 +152,14 @@ def test_a_whole_run_loads_only_what_it_uses(tmp_path: Path, allowed: set[str]) 
     modules = set(re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE))
     assert heavy(modules - allowed) == set()
     assert modules.isdisjoint(f"codewhale.tools.{entry.module}" for entry in ENTRIES.values())
+    assert modules.isdisjoint(
+        {
+            "codewhale.runtime.skills",
+            "codewhale.context.skills",
+            "codewhale.runtime.memory",
+            "codewhale.context.filling",
+        }
+    )
     assert modules.isdisjoint(f"codewhale.config.{name}" for name in SELDOM)
 
 

@@ -1,4 +1,4 @@
-"""What a thread's requests are made of, and what a provider's cache should have had of each (ours; `GET /v1/threads/{id}/context`).
+"""What a thread's requests are made of, and what a provider's cache should have had of each (ours).
 
 Tokens are estimates from characters, by the ratio that the thread's own requests had, unless a field says otherwise.
 """
