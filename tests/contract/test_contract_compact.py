@@ -26,6 +26,7 @@ async def compacted(product: Any, thread: str, body: object) -> tuple[Any, list[
 
 
 @requirement("COMPACT-EVENTS")
+@requirement("COMPACT-COHERENCE")
 async def test_a_compaction_is_a_turn_of_its_own(start: Any) -> None:
     async with start(TALK) as product:
         thread = await product.thread()
@@ -130,3 +131,38 @@ async def test_a_compaction_can_be_interrupted_and_takes_no_input(start: Any) ->
             frames = await stream.until("turn.completed")
         assert [f.event for f in frames][-2:] == ["item.interrupted", "turn.completed"]
         assert frames[-1].json()["payload"]["turn"]["status"] == "interrupted"
+
+
+@requirement("COMPACT-UNDO")
+@requirement("COMPACT-LEFT-OUT")
+async def test_a_compaction_is_taken_back(start: Any) -> None:
+    async with start(TALK) as product:
+        thread = await product.thread()
+        nothing = await product.call("POST", f"/v1/threads/{thread}/uncompact")
+        assert refusal(nothing) == (409, "There is no compaction of this thread that could be taken back")
+        await product.finished(thread, "hello")
+        await compacted(product, thread, {})
+        left = (await product.call("GET", f"/v1/threads/{thread}/context/left-out")).json()
+        assert [(one["kind"], one["what"], one["why"]) for one in left["items"]] == [
+            ("user_message", "hello", "summarized"),
+            ("agent_message", "First answer.", "summarized"),
+        ]
+        assert "## Task\nGreet." in left["summary"]
+        back = await product.call("POST", f"/v1/threads/{thread}/uncompact")
+        assert back.status == 202
+        async with product.stream(f"/v1/threads/{thread}/events") as stream:
+            seen: list[Any] = []
+            while not seen or seen[-1].json()["turn_id"] != back.json()["turn"]["id"]:
+                seen += await stream.until("turn.completed")
+        await product.finished(thread, "and now?")
+        assert [message.text for message in product.model.requests[-1].messages] == [
+            "hello",
+            "First answer.",
+            "and now?",
+        ]
+        left = (await product.call("GET", f"/v1/threads/{thread}/context/left-out")).json()
+        assert (left["items"], left["summary"]) == ([], None)
+        assert [(one["act"], one["in_force"]) for one in left["compactions"]] == [
+            ("summarized", False),
+            ("restored", False),
+        ]

@@ -240,3 +240,19 @@ async def test_a_compaction_is_taken_back_and_taken_back_again(tmp_path: Path) -
         await stage.say(thread.id, "again")
         assert list(stage.provider.requests[-1].messages[: len(whole)]) == whole
         assert unfolded(stage.log(thread.id), stage.provider.requests) == []
+
+
+async def test_a_result_that_was_left_out_is_read_again(tmp_path: Path) -> None:
+    write_files(str(tmp_path), 10)
+    again = '{ ref = "call_0", mode = "query", query = "row 17 of" }'
+    before = (
+        '[[turn]]\nwhen = { result_contains = "part 9: row" }\n[[turn.reply]]\nusage = "none"\n'
+        f'calls = [{{ id = "read_again", tool = "retrieve_tool_result", arguments = {again} }}]\n'
+        '[[turn]]\nwhen = { result_contains = "[read_file, call call_0" }\n[[turn.reply]]\ntext = "There it is."\n'
+    )
+    async with filling(tmp_path, script(10, before=before), 12_000) as stage:
+        thread = await stage.thread()
+        await stage.say(thread.id, "begin")
+        assert "pruned" in acts(stage.log(thread.id))
+        last = stage.store.items(thread.id)[-1]
+        assert last.detail == "There it is."
