@@ -89,6 +89,7 @@ def _metadata(result: ProcessResult) -> dict[str, object]:
         "sandboxed": result.confined_by != "none",
         "confined_by": result.confined_by,
         **({"sandbox_denied": result.denied} if result.denied else {}),
+        **({"integrity_changed": list(result.changed)} if result.changed else {}),
     }
 
 

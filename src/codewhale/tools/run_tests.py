@@ -133,6 +133,7 @@ def _metadata(args: TestCommand, result: ProcessResult, report: Report) -> dict[
         "sandboxed": result.confined_by != "none",
         "confined_by": result.confined_by,
         **({"sandbox_denied": result.denied} if result.denied else {}),
+        **({"integrity_changed": list(result.changed)} if result.changed else {}),
     }
 
 

@@ -74,10 +74,12 @@ class Stay:
 
 
 class SharedCages:
-    """The sandbox that all views of one `Processes` share, made when the first command needs it."""
+    """The sandbox that all views of one `Processes` share, made when the first command needs it. `spoiled` are the repositories
+    in which a confined command changed what git runs."""
 
     def __init__(self, make: "Callable[[], Cages] | None" = None) -> None:
         """`make` gives another sandbox than this machine's."""
+        self.spoiled: set[str] = set()
         self._make = make or _cages_here
         self._cages: Cages | None = None
         self._spawner: Spawner | None = None

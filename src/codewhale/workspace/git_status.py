@@ -1,7 +1,13 @@
-"""The state of a workspace under git, as counts. Never raises for what git or the repository do; bounded in time and memory."""
+"""The state of a workspace under git, as counts. Never raises for what git or the repository do; bounded in time and memory.
+
+git is confined where a sandbox is proved already; nobody who asks for the state has to wait for the proof.
+"""
+
+import os
 
 from msgspec.structs import replace
 
+from codewhale.domain.confinement import confinement
 from codewhale.domain.errors import ToolError
 from codewhale.domain.introspection import WorkspaceStatus
 from codewhale.workspace.git.repository import find_repository
@@ -24,7 +30,7 @@ async def workspace_status(processes: Processes, workspace: str) -> WorkspaceSta
         ahead=None,
         behind=None,
     )
-    git = find_git(processes, workspace)
+    git = find_git(_confined(processes, workspace), workspace)
     repository = find_repository(workspace) if git is not None else None
     if git is None or repository is None:
         return nothing
@@ -33,6 +39,12 @@ async def workspace_status(processes: Processes, workspace: str) -> WorkspaceSta
     except ToolError:
         return replace(nothing, git_repo=True)
     return _read(done, nothing)
+
+
+def _confined(processes: Processes, workspace: str) -> Processes:
+    if processes.known_tier == "none":
+        return processes
+    return processes.confined(confinement("read-only", os.path.realpath(workspace), processes.home))
 
 
 def _read(done: ProcessResult, nothing: WorkspaceStatus) -> WorkspaceStatus:

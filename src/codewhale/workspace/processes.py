@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from codewhale.domain.confinement import Confinement, Tier
+from codewhale.domain.confinement import Confinement, Tier, within
 from codewhale.domain.errors import ToolError
 from codewhale.workspace.blocking import blocking
 from codewhale.workspace.caged import SharedCages, Stay
@@ -229,7 +229,7 @@ class Processes:
             holds=entered.holds,
             confined_by=entered.tier,
             started=entered.started,
-            finished=lambda: _cage_problem(entered.leave()),
+            finished=lambda: _cage_problem(self._believed(entered.leave())),
         )
 
     def foreground(self, command: Command) -> Foreground:
@@ -305,6 +305,15 @@ class Processes:
         )
         return cages.enter(self._held, wanted)
 
+    def spoiled(self, *folders: str) -> bool:
+        """Whether a command that was confined here changed what git would run in one of these folders of git."""
+        return any(within(folder, place) for folder in folders for place in self._cages.spoiled)
+
+    def _believed(self, left: "Left") -> "Left":
+        """What it left behind, remembered for whoever would run git there."""
+        self._cages.spoiled.update(left.spoiled)
+        return left
+
     def _judged(self, result: ProcessResult, left: "Left | None") -> ProcessResult:
         """The result with what the cage has to say. `sandbox_setup_failed` when it never was complete."""
         if self._held is None or left is None:
@@ -316,6 +325,7 @@ class Processes:
         if not left.ready and not result.timed_out and result.signal is None:
             words = (result.stderr.text or result.stdout.text).strip().splitlines()
             raise setup_failed(f"{result.confined_by}: {words[-1][:300] if words else 'no reason given'}.")
+        self._believed(left)
         text = f"{result.stderr.text}\n{result.stdout.text}" if result.exit_code else ""
         return replace(result, denied=denial(text, self._held, result.confined_by), changed=left.changed)
 

@@ -67,3 +67,18 @@ async def test_yolo_is_not_confined_and_says_so(tmp_path: Path) -> None:
     async with scene(str(tmp_path), script("exec_shell", '{command = "echo x"}'), environ=ENVIRON) as stage:
         metadata, refused = await told(stage, "yolo")
     assert (metadata["sandboxed"], metadata["confined_by"], refused) == (False, "none", [])
+
+
+async def test_what_steers_git_and_was_changed_is_told(tmp_path: Path) -> None:
+    (tmp_path / "plant.sh").write_text("mkdir -p sub/.git/hooks; echo x >sub/.git/hooks/post-checkout\n")
+    async with scene(str(tmp_path), script("exec_shell", '{command = "sh plant.sh"}'), environ=ENVIRON) as stage:
+        thread = await stage.thread(NewThread(auto_approve=True))
+        payloads = [event.decode() for event in await stage.say(thread.id, "do it")]
+    items = [payload.item for payload in payloads if isinstance(payload, ItemCompleted)]
+    hook = str(tmp_path / "sub" / ".git" / "hooks" / "post-checkout")
+    (told_of,) = [item.metadata["integrity_changed"] for item in items if item.metadata and item.call]
+    assert hook in str(told_of)
+    (note,) = [item.detail for item in items if item.kind == "status"]
+    assert note is not None
+    assert note.startswith("exec_shell changed files that steer git, agents or editors: ")
+    assert hook in note

@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from codewhale.domain.confinement import confinement
+from codewhale.domain.errors import ToolError
 from codewhale.domain.introspection import WorkspaceStatus
+from codewhale.workspace.git.repository import find_repository
+from codewhale.workspace.git.run import find_git
 from codewhale.workspace.git_status import workspace_status
-from codewhale.workspace.processes import Command, Processes
+from codewhale.workspace.processes import Command, Processes, ProcessResult
 
 BARE = WorkspaceStatus(
     workspace="", git_repo=False, branch=None, staged=0, unstaged=0, untracked=0, ahead=None, behind=None
@@ -132,3 +136,44 @@ async def test_a_bare_repository_inside_the_workspace_is_not_entered(repository:
         file.write(f"[core]\n\tworktree = .\n\tbare = false\n\tfsmonitor = touch {marker}\n")
     assert (await bare.status()).untracked == 1  # the tree around it is what is looked at
     assert not marker.exists()
+
+
+async def test_where_a_sandbox_is_proved_git_is_confined(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    run = Processes.run
+
+    async def watched(processes: Processes, command: Command) -> ProcessResult:
+        result = await run(processes, command)
+        ran.append(result.confined_by)
+        return result
+
+    monkeypatch.setattr(Processes, "run", watched)
+    (repository.folder / "new.txt").write_text("x")
+    first = await repository.status()
+    assert set(ran) == {"none"}
+    await repository.processes.settle_tier()
+    if repository.processes.known_tier == "none":
+        pytest.skip("NOT TRIED: nothing confines programs here")
+    ran.clear()
+    assert await repository.status() == first
+    assert set(ran) == {repository.processes.known_tier}
+
+
+async def test_after_a_command_that_changed_what_git_runs_there_is_no_status(repository: Repository) -> None:
+    await repository.processes.settle_tier()
+    if repository.processes.known_tier == "none":
+        pytest.skip("NOT TRIED: nothing confines programs here")
+    above = str(repository.folder.parent)
+    held = repository.processes.confined(confinement("workspace-write", above, None))
+    script = "printf '[core]\\n\\tfsmonitor = /bin/true\\n' >>tree/.git/config"
+    done = await held.run(Command(argv=held.shell(script), cwd=above, timeout=30))
+    assert (done.exit_code, done.changed) == (0, (str(repository.folder / ".git" / "config"),))
+    assert await repository.status() == replace(BARE, workspace=str(repository.folder), git_repo=True)
+    git = find_git(repository.processes, str(repository.folder))
+    found = find_repository(str(repository.folder))
+    assert git is not None
+    assert found is not None
+    with pytest.raises(ToolError, match="a command changed its hooks"):
+        await git.look(found, ("log",))

@@ -113,7 +113,14 @@ class Git(Struct, frozen=True, kw_only=True):
         return await self.run(replace(job, seconds=seconds, output=output))
 
     async def harmless(self, repository: Repository, words: Sequence[str]) -> GitJob:
-        """The job that runs these words on a repository that may be hostile. `ToolError` as `look`."""
+        """The job that runs these words on a repository that may be hostile. `ToolError` as `look`, and where a confined command
+        changed what git runs."""
+        if self.processes.spoiled(os.path.join(repository.top, ".git"), repository.git_dir, repository.common):
+            raise ToolError(
+                f"git is not run on {repository.top}: a command changed its hooks or its configuration. Look at them, then "
+                "start codewhale again.",
+                category="not_available",
+            )
         drivers = await self._drivers(repository)
         return GitJob(
             folder=repository.top,

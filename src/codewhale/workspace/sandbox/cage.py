@@ -39,10 +39,12 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class Left(Struct, frozen=True, kw_only=True):
-    """How a stay in a cage ended: whether the cage was ever complete, and what it could not keep from being changed."""
+    """How a stay in a cage ended: whether the cage was ever complete, what it could not keep from being changed (the first
+    20 paths), and which repositories are not to be believed any more."""
 
     ready: bool
     changed: tuple[str, ...]
+    spoiled: tuple[str, ...] = ()
 
 
 class Entered(Struct, kw_only=True):
@@ -94,8 +96,9 @@ def enter(tier: Tier, held: Confinement, wanted: Wanted, scratch: Scratch, bwrap
         with suppress(OSError):
             os.unlink(ready)
         spoiled = masks.release()
-        changed = integrity.difference(before, integrity.look(held.writable)) if complete else []
-        return Left(ready=complete, changed=tuple(dict.fromkeys((*spoiled, *changed))))
+        different = integrity.difference(before, integrity.look(held.writable)) if complete else []
+        changed = tuple(dict.fromkeys((*spoiled, *different)))
+        return Left(ready=complete, changed=changed[: integrity.MAX_REPORTED], spoiled=integrity.repositories(changed))
 
     return Entered(
         tier=tier,

@@ -17,25 +17,38 @@ MAX_FOLDERS = 200
 MAX_REPORTED = 20
 _IN_GIT = ("config", "config.worktree", "commondir", "hooks", "modules", "info/attributes")
 _BARE = ("HEAD", "objects", "refs")
+_NAMES = sorted({*STEERING, *INSTRUCTIONS} - {".git"})
 
 Traits = tuple[int, int, int, int]
 Look = dict[str, Traits]
 
 
 def look(roots: Iterable[str]) -> Look:
-    """The traits of all that steers, by path."""
+    """The traits of all that steers, by path; git first, so that a crowd of other files cannot hide it from the look."""
     found: Look = {}
-    for root in roots:
-        _around(root, found)
-        for folder in _folders(root):
-            _around(folder, found)
+    folders = [folder for root in roots for folder in (root, *_folders(root))]
+    for folder in folders:
+        _git(folder, found)
+    for folder in folders:
+        _others(folder, found)
     return found
 
 
 def difference(before: Look, after: Look) -> list[str]:
-    """The paths that were made, changed or removed, at most 20."""
-    changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
-    return changed[:MAX_REPORTED]
+    """The paths that were made, changed or removed, in order."""
+    return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+
+
+def repositories(changed: Iterable[str]) -> tuple[str, ...]:
+    """The folders of git that something was changed in or planted as: those named `.git`, and bare ones."""
+    found: dict[str, None] = {}
+    for path in changed:
+        above, git, _ = f"{path}/".partition("/.git/")
+        if git:
+            found[f"{above}/.git"] = None
+        elif os.path.basename(path) in _BARE:
+            found[os.path.dirname(path)] = None
+    return tuple(found)
 
 
 def _folders(root: str) -> list[str]:
@@ -52,15 +65,15 @@ def _folders(root: str) -> list[str]:
     return found
 
 
-def _around(folder: str, found: Look) -> None:
-    for name in (*STEERING, *INSTRUCTIONS):
-        path = os.path.join(folder, name)
-        if name == ".git":
-            _repository(path, found)
-        else:
-            _tree(path, found)
+def _git(folder: str, found: Look) -> None:
+    _repository(os.path.join(folder, ".git"), found)
     if all(os.path.lexists(os.path.join(folder, name)) for name in _BARE):
         found[os.path.join(folder, "HEAD")] = (0, 0, 0, 0)
+
+
+def _others(folder: str, found: Look) -> None:
+    for name in _NAMES:
+        _tree(os.path.join(folder, name), found)
 
 
 def _repository(path: str, found: Look) -> None:
