@@ -93,6 +93,13 @@ async def test_the_programs_of_a_skill_are_not_run_on_its_word(tmp_path: Path) -
     assert not (tmp_path / "work/pwned").exists()
 
 
+async def test_a_skill_in_a_folder_that_commands_do_not_see_says_so(tmp_path: Path) -> None:
+    skill(tmp_path / "home", "skills", "pdf", files={"run.sh": "echo"})
+    async with home(tmp_path, loading(name="pdf")) as place:
+        text = result(await place.say("make a PDF"))
+    assert text.endswith("read a program with `file`, and write it where you need it.")
+
+
 async def test_a_name_that_is_not_there_and_one_that_is_off(tmp_path: Path) -> None:
     skill(tmp_path / "work", "skills", "pdf")
     skill(tmp_path / "work", "skills", "off")

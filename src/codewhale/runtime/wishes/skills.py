@@ -2,9 +2,11 @@
 text, and only skills that are not switched off are there."""
 
 import asyncio
+import os
 
 from codewhale.context.skills import FoundSkill, companion, companions, skill_text
 from codewhale.context.visible import element, visible
+from codewhale.domain.confinement import within
 from codewhale.domain.errors import ToolError
 from codewhale.domain.nearest import nearest
 from codewhale.domain.wishes import Origin
@@ -16,6 +18,10 @@ from codewhale.tools.load_skill import ListSkills, LoadSkill
 UNTRUSTED = (
     "The programs of this skill are not trusted by the person. Do not run them unless the person asks for it; "
     "`codewhale skills trust` is how a person looks at them."
+)
+
+UNSEEN = (
+    "Commands that are confined do not see that folder: read a program with `file`, and write it where you need it."
 )
 
 
@@ -54,6 +60,8 @@ def _loaded(around: Surroundings, workspace: str, wish: LoadSkill) -> str:
     if others:
         lines.append(f"Its other files, beneath {visible(skill.folder)}:")
         lines += [f"- {visible(name)}" for name in others]
+        if around.settings is not None and within(skill.folder, os.path.realpath(around.settings.home)):
+            lines.append(UNSEEN)
     if scripts_of(around, workspace, skill) == "untrusted":
         lines.append(UNTRUSTED)
     return "\n".join(lines)
