@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from codewhale.config.catalogue import KEYS, OTHERS, VARIABLES, provider_variables, types_of, variables_of
-from codewhale.config.explain import NOWHERE, plain_value
+from codewhale.config.explain import NOWHERE, Explainer
 from codewhale.config.managed import RequirementKeys
+from codewhale.config.sources import Overrides
 from codewhale.config.values import type_words, written
 from codewhale.domain.events import INTERNAL, PAYLOADS
 from codewhale.surfaces.cli.commands import COMMANDS, GLOBAL_OPTIONS
@@ -22,6 +23,7 @@ from codewhale.surfaces.http.openapi import answers_of
 from codewhale.surfaces.http.routes import ENDPOINTS
 from codewhale.tools.registry import ENTRIES, barred, find, offered
 
+PLAIN = Explainer(Overrides(), {"CODEWHALE_HOME": NOWHERE}, NOWHERE)
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs/reference"
 NOTE = "<!-- Made by `./run reference` from the code; do not edit. -->\n"
@@ -133,7 +135,7 @@ def _key_row(name: str, kind: Any) -> tuple[str, ...]:
 def _default(name: str) -> str:
     """What holds when nobody says; words where that is not a value."""
     key = KEYS[name]
-    value = None if "<id>" in name else plain_value(name)
+    value = None if "<id>" in name else PLAIN.explain(name.split(".")).value
     if key.unset or value in (None, [], {}):
         return key.unset
     return f"`{written(value)}`".replace(NOWHERE, "~/.deepseek")

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from codewhale.config.catalogue import KEYS, pattern_of, types_of, variables_of, without_overruled
 from codewhale.config.credentials import credentials_of
-from codewhale.config.dotenv import all_variables, dotenv_path, read_dotenv
+from codewhale.config.dotenv import all_variables, dotenv_path
 from codewhale.config.editing import value_in
 from codewhale.config.environment import environment, given
 from codewhale.config.keys import Table, merged, profile_of
@@ -65,7 +65,6 @@ class Explainer:
         self.settings = load(over, environ=known, system=system)
         self._over = over
         self._dotenv_path = dotenv_path(known)
-        self._dotenv = read_dotenv(self._dotenv_path)
         self._real = known
         self._env = all_variables(known)
         profile = over.profile or given(self._env, "DEEPSEEK_PROFILE")
@@ -296,13 +295,6 @@ def known_pattern(path: Sequence[str]) -> str:
             if meant
             else "`codewhale config list` shows them all",
         ) from None
-
-
-def plain_value(pattern: str) -> object:
-    """What a key is when nobody says anything; paths are in `NOWHERE`."""
-    at = KEYS[pattern].at
-    plain = load(Overrides(layer=Layer(workspace="/")), environ={"CODEWHALE_HOME": NOWHERE}, system=NOWHERE)
-    return shown(pattern, _at(plain, at, pattern.split("."), lambda _: plain.route)) if at else None
 
 
 def kind_of(pattern: str) -> object:

@@ -184,6 +184,22 @@ def test_ignored_keys_are_told_once_on_stderr(codewhale: "Codewhale", file: Path
     )
 
 
+def test_a_file_that_is_not_there_is_made_for_its_owner(codewhale: "Codewhale", home: Path) -> None:
+    new = home.parent / "new.toml"
+    assert codewhale("--config", str(new), "config", "set", "approval_policy", "never").code == 0
+    assert (new.read_text(), stat.S_IMODE(new.stat().st_mode)) == ('approval_policy = "never"\n', 0o600)
+    assert codewhale("--profile", "p", "config", "set", "mode", "plan").code == 0
+    assert (home / "config.toml").read_text() == '[profiles.p]\nmode = "plan"\n'
+
+
+def test_a_link_to_the_file_stays_one(codewhale: "Codewhale", file: Path, tmp_path: Path) -> None:
+    real = tmp_path / "dotfiles.toml"
+    file.rename(real)
+    file.symlink_to(real)
+    codewhale("config", "set", "max_steps", "7")
+    assert (file.is_symlink(), "max_steps = 7" in real.read_text()) == (True, True)
+
+
 def test_path_names_the_files(codewhale: "Codewhale", file: Path) -> None:
     assert codewhale("config", "path").out == f"{file}\n"
     assert msgspec.json.decode(codewhale("config", "path", "--json").out) == {

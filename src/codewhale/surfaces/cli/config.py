@@ -151,7 +151,7 @@ def _change(args: argparse.Namespace, over: Overrides) -> int:
     if pattern in SECRET_KEYS:
         raise _no_secret(pattern, path)
     value = parsed(args.words[1], kind_of(pattern), args.words[0])
-    check = checked(over, env, file, place)
+    check = checked(env, file, place)
     changed = change(file, lambda text: check(text, with_value(text, place, value)))
     say(f"{name} is {written(value)} in {file}{'' if changed else ' already'}.", aside=True)
     _tell_hidden(over, path, profile)

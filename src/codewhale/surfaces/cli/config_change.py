@@ -1,5 +1,6 @@
 """The check of a change to the settings before it is written: a file that worked goes on working."""
 
+import os
 import tomllib
 from collections.abc import Callable, Sequence
 
@@ -12,7 +13,7 @@ from codewhale.domain.errors import ConfigError
 Check = Callable[[str, str], str]
 
 
-def checked(over: Overrides, env: dict[str, str], file: str, place: Sequence[str]) -> Check:
+def checked(env: dict[str, str], file: str, place: Sequence[str]) -> Check:
     """A check of (text before, text after) that gives back the text to write. `ConfigError` for a change that would make a
     file unusable that was not, or that this machine's requirements forbid."""
     profile = place[1] if place[0] == "profiles" else None
@@ -23,7 +24,7 @@ def checked(over: Overrides, env: dict[str, str], file: str, place: Sequence[str
             if isinstance(_layer(before, file, profile), ConfigError):
                 return after  # it was unusable for another reason; one thing is mended at a time
             raise layer
-        _within_requirements(layer, over, env, place[-1])
+        _within_requirements(layer, file, env, place[-1])
         return after
 
     return check
@@ -37,10 +38,10 @@ def _layer(text: str, file: str, profile: str | None) -> Layer | ConfigError:
         return error
 
 
-def _within_requirements(layer: Layer, over: Overrides, env: dict[str, str], key: str) -> None:
+def _within_requirements(layer: Layer, file: str, env: dict[str, str], key: str) -> None:
     if key not in ("approval_policy", "sandbox_mode", "mode"):
         return
-    bare = Overrides(config=over.config)
-    required = required_of(files_of(bare, env, None, SYSTEM).requirements)
+    named = file if os.path.lexists(file) else os.devnull  # a file that is about to be made names none
+    required = required_of(files_of(Overrides(config=named), env, None, SYSTEM).requirements)
     allowed_policy(required, layer.approval_policy, layer.mode or "agent")
     allowed_cage(required, layer.sandbox_mode)
