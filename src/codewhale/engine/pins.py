@@ -81,6 +81,15 @@ class Header:
         self.told = e.ContextTold(parts=digests(wanted.parts))
         return recorder.told(update_of(changed), SOURCE, self.told)
 
+    def learned(self, recorder: TurnRecorder, before: ContextPart, after: ContextPart) -> None:
+        """The model changed a part itself and knows of it, unless that was another than it believed."""
+        believed = self._believed()
+        (was,), (now,) = digests([before]).values(), digests([after]).values()
+        if believed.get(before.name) == was:
+            repinning = self.told is not None and self.told.after_compaction
+            self.told = e.ContextTold(parts={**believed, after.name: now}, after_compaction=repinning)
+            recorder.append(self.told)
+
     def compacted(self, recorder: TurnRecorder) -> None:
         """What the model was told is gone with the conversation."""
         self.told = e.ContextTold(parts={}, after_compaction=True)
@@ -89,8 +98,13 @@ class Header:
     def _changed(self, wanted: Wanted) -> tuple[ContextPart, ...]:
         if self.pinned is None or (self.told is None and self.pinned.parts == wanted.parts):
             return ()
-        believed = digests(self.pinned.parts) if self.told is None or not self.told.parts else self.told.parts
-        return drifted(wanted.parts, believed)
+        return drifted(wanted.parts, self._believed())
+
+    def _believed(self) -> dict[str, str]:
+        """Digests of the parts as the model knows them."""
+        if self.told is not None and self.told.parts:
+            return self.told.parts
+        return digests(self.pinned.parts) if self.pinned is not None else {}
 
     def _reason(self, wanted: Wanted, changed: tuple[ContextPart, ...]) -> PinReason | None:
         last = self.pinned

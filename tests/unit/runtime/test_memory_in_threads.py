@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from codewhale.context.memory import BUDGET, memory_part
+from codewhale.domain.commands import NewThread
 from codewhale.domain.errors import ToolError
 from codewhale.domain.events import Event, ItemCompleted, ItemFailed
 from codewhale.runtime.memory import MOST_BYTES, keep
@@ -60,6 +61,29 @@ async def test_what_is_remembered_is_in_the_next_conversation_without_secrets(tm
         await place.say("again")
         assert " UTC) Tests run with make. " in system(place)
         assert '<memory of="this project">' in system(place)
+
+
+async def test_a_note_is_told_to_the_conversations_that_did_not_make_it(tmp_path: Path) -> None:
+    call = {"calls": [{"tool": "remember", "arguments": {"note": "Uses tabs."}}]}
+    turns = [
+        {"when": {"contains": "keep"}, "reply": [call, {"text": "Kept."}]},
+        {"when": {"contains": "go on"}, "reply": [{"text": "Yes."}]},
+    ]
+    async with home(tmp_path, msgspec.json.encode({"turn": turns}).decode(), config=ON) as place:
+        maker = await place.runtime.create_thread(NewThread())
+        other = await place.runtime.create_thread(NewThread())
+        await place.say("go on", thread=other)
+        await place.say("keep it", thread=maker)
+        await place.say("go on", thread=maker)
+        own = str(msgspec.json.encode(place.model.requests[-1].body))
+        await place.say("go on", thread=other)
+        told = str(msgspec.json.encode(place.model.requests[-1].body))
+    assert "context_update" not in own
+    assert told.count("context_update>") == 2
+    assert "Uses tabs." in told
+    async with home(tmp_path, msgspec.json.encode({"turn": turns}).decode(), config=ON) as place:
+        await place.say("go on", thread=maker)
+        assert "context_update" not in str(msgspec.json.encode(place.model.requests[0].body))
 
 
 async def test_what_holds_everywhere_is_in_the_file_of_the_contract(tmp_path: Path) -> None:
