@@ -10,20 +10,13 @@ from msgspec import Struct
 
 from codewhale.domain.confinement import Network
 from codewhale.workspace.sandbox.ground import Place
+from codewhale.workspace.sandbox.limits import LIMITS
 
 BINARIES = ("/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap")
 """Where it may be. Never PATH, never the workspace; the first is the one that distributions give rights to by its path."""
 
 READY = "/run/codewhale-ready"
 PROXY = "/run/codewhale-proxy"
-
-LIMITS = """
-ulimit -c 0
-ulimit -f 33554432 2>/dev/null
-ulimit -u 8192 2>/dev/null || ulimit -p 8192 2>/dev/null
-"""
-"""Of what runs inside: no core files, 16 GiB a file, 8192 processes; each shell has its own letter for the last. Where less was
-allowed before that stays."""
 
 LAST_STAGE = f"""{LIMITS}
 while read -r name value rest; do

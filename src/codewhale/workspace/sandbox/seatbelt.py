@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 from codewhale.domain.confinement import Network, within
 from codewhale.workspace.sandbox.ground import Place
+from codewhale.workspace.sandbox.limits import LIMITS
 
 BINARY = "/usr/bin/sandbox-exec"
 
-LAST_STAGE = 'ulimit -c 0; ready=$1; shift; : >"$ready" && exec "$@"'
+LAST_STAGE = f'{LIMITS}ready=$1; shift; : >"$ready" && exec "$@"'
 
 _BASE = """(version 1)
 (deny default)
