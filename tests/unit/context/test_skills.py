@@ -1,6 +1,9 @@
 """Skills on disk: which directory counts, how the head is read, and that nothing outside is."""
 
+import os
 import re
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,8 @@ import pytest
 from codewhale.context.front_matter import front_matter
 from codewhale.context.places import IN_WORKSPACE
 from codewhale.context.skill_list import BUDGET, LEAD, skill_list
-from codewhale.context.skills import MAX_BYTES, FoundSkills, find_skills, skill_text
+from codewhale.context.skills import MAX_BYTES, FoundSkills, companion, find_skills, skill_text
+from codewhale.domain.errors import ToolError
 
 
 def skill(folder: Path, text: str) -> str:
@@ -154,3 +158,35 @@ def test_a_skill_for_people_alone_is_not_offered_and_can_be_named(tmp_path: Path
     listed = found(tmp_path)
     assert skill_list(listed.skills) == ""
     assert [skill_text(one) for one in listed.skills] == ["Text."]
+
+
+def test_a_link_out_that_is_swapped_in_while_a_skill_is_read(tmp_path: Path) -> None:
+    """Hundreds of readings of a skill and of another file of it, each now a file and now a link out."""
+    (tmp_path / "secret").write_text("s3cret")
+    folder = tmp_path / "own/one"
+    skill(folder, "---\nname: one\n---\nText.\n")
+    (one,) = found(tmp_path).skills
+    stop = threading.Event()
+
+    def swap() -> None:
+        while not stop.is_set():
+            for name, text in (("SKILL.md", "---\nname: one\n---\nText.\n"), ("more.md", "More.")):
+                (folder / "next").write_text(text)
+                os.replace(folder / "next", folder / name)
+                (folder / "next").symlink_to(tmp_path / "secret")
+                os.replace(folder / "next", folder / name)
+
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    read: set[str] = set()
+    try:
+        for _ in range(300):
+            with suppress(ToolError):
+                read.add(skill_text(one))
+            with suppress(ToolError):
+                read.add(companion(one, "more.md"))
+            assert "s3cret" not in str(found(tmp_path))
+    finally:
+        stop.set()
+        swapping.join()
+    assert read <= {"Text.", "More."}
