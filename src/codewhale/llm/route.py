@@ -109,6 +109,7 @@ def make_route(provider: str, wish: RouteWish) -> Route:
             hint="Set base_url, or choose one of the providers that `codewhale doctor` lists.",
         )
     model = wish.model or profile.default_model
+    model = profile.aliases.get(model.lower(), model)
     if not model:
         raise ConfigError(f"No model is set for provider {provider!r}.", hint="Choose one with --model.")
     own_endpoint = _same_origin(base_url, profile.base_url)

@@ -11,7 +11,7 @@ from codewhale.config.settings import Secret, Settings
 from codewhale.domain.ports import SystemClock
 from codewhale.domain.usage import Rate
 from codewhale.llm.pricing import route_rate
-from codewhale.llm.profiles import load_profile, model_facts
+from codewhale.llm.profiles import load_profile, window_source
 from codewhale.llm.route import NoKey, Route
 from codewhale.runtime.outside import AUTO
 
@@ -82,17 +82,26 @@ def _model(explainer: Explainer, route: Route, name: str | None, auto: Sequence[
     return Part(name="model", value=route.model, why="the command line" if name else _said(explainer, "model"))
 
 
+_WINDOWS = {
+    "known": "the provider's profile",
+    "name": "a guess from the model's name",
+    "default": "what is usual for the provider",
+}
+
+
 def _limits(settings: Settings, route: Route) -> list[Part]:
-    profile = load_profile(route.provider)
-    facts = model_facts(profile, route.model) if profile is not None else None
-    own = route_for(settings, None)
-    known = "the provider's profile" if facts is not None else "a guess: nothing is known of this server"
-    window = f"providers.{route.provider}.context_window" if own.context_window else known
-    most = f"providers.{route.provider}.max_output" if own.max_output else known
-    output = f"{route.max_output:,} tokens" if route.max_output else "as the server says"
+    profile, own = load_profile(route.provider), route_for(settings, None)
+    unknown = "a guess: nothing is known of this server"
+    window = unknown if profile is None else _WINDOWS[window_source(profile, route.model)]
+    if own.context_window:
+        window = f"providers.{route.provider}.context_window"
+    output = unknown if profile is None else "the provider's profile"
+    if own.max_output:
+        output = f"providers.{route.provider}.max_output"
+    most = f"{route.max_output:,} tokens" if route.max_output else "as the server says"
     return [
         Part(name="window", value=f"{route.window:,} tokens", why=window),
-        Part(name="output", value=output, why=most),
+        Part(name="output", value=most, why=output),
     ]
 
 

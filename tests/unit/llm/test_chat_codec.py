@@ -313,3 +313,18 @@ def test_usage_that_makes_no_sense_is_no_usage() -> None:
 def test_replayed_reasoning_is_estimated() -> None:
     [_, usage, _] = decode(delta("stop", content="x"), {"usage": {"prompt_tokens": 9}}, replayed=40)
     assert usage == UsageReported(Usage(input_tokens=9, output_tokens=0, reasoning_replay_tokens=10))
+
+
+@pytest.mark.parametrize(
+    ("pieces", "reasoning"),
+    [
+        (("(reasoning omitted)",), []),
+        (("(reason", "ing omitted)"), []),
+        (("(reasoning", " about it"), [ReasoningDelta("(reasoning about it")]),
+        (("(reason",), [ReasoningDelta("(reason")]),
+        (("so ", "(reasoning omitted)"), [ReasoningDelta("so (reasoning omitted)")]),
+    ],
+)
+def test_an_echo_of_our_own_placeholder_is_dropped(pieces: tuple[str, ...], reasoning: list[ModelEvent]) -> None:
+    thoughts = [delta(reasoning_content=piece) for piece in pieces]
+    assert decode(*thoughts, delta(content="hi"), delta("stop")) == [*reasoning, TextDelta("hi"), Finished("stop")]

@@ -3,7 +3,15 @@
 import pytest
 
 from codewhale.domain.errors import ConfigError
-from codewhale.llm.profiles import fits, load_profile, model_facts, output_limit, profile_ids
+from codewhale.llm.profiles import (
+    fits,
+    load_profile,
+    model_facts,
+    named_window,
+    output_limit,
+    profile_ids,
+    window_source,
+)
 from codewhale.llm.route import PATHS, RouteWish, call_url, make_route, request_headers
 from codewhale.llm.transport.url import is_loopback, parse_url
 
@@ -195,3 +203,79 @@ def test_patterns(pattern: str, name: str, fit: bool) -> None:
 )
 def test_the_output_limit(window: int, ceiling: int | None, known: bool, limit: int | None) -> None:
     assert output_limit(window, ceiling, known=known) == limit
+
+
+@pytest.mark.parametrize(
+    ("model", "window"),
+    [
+        ("qwen2.5-coder-32k", 32_000),
+        ("x/moonshot-v1-128k", 128_000),
+        ("anthropic/claude-opus-4-7", 200_000),
+        ("llama3.1:8b", None),
+        ("kimi-k2", None),
+        ("10000k", None),
+        ("k", None),
+    ],
+)
+def test_what_a_name_says_of_the_window(model: str, window: int | None) -> None:
+    assert named_window(model) == window
+
+
+def test_a_guess_at_the_window_is_told_from_what_is_known() -> None:
+    profile = load_profile("deepseek")
+    assert profile is not None
+    found = [window_source(profile, name) for name in ("deepseek-v4-pro", "deepseek-64k", "deepseek-other")]
+    assert found == ["known", "name", "default"]
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [("deepseek-v4pro", "deepseek-v4-pro"), ("DeepSeek-V4-Flash", "deepseek-v4-flash"), ("My-Own", "My-Own")],
+)
+def test_other_spellings_of_a_known_model(given: str, name: str) -> None:
+    assert make_route("deepseek", RouteWish(model=given, api_key="k")).model == name
+    assert make_route("mine", RouteWish(model=given, base_url="https://x.example/v1")).model == given
+
+
+@pytest.mark.parametrize(
+    ("provider", "wish", "dialect", "url"),
+    [
+        ("openai", RouteWish(api_key="k", model="gpt-5.5"), "responses", "https://api.openai.com/v1/responses"),
+        ("openai", RouteWish(api_key="k"), "chat", "https://api.openai.com/v1/chat/completions"),
+        (
+            "openai",
+            RouteWish(api_key="k", model="gpt-5.5", base_url="https://gateway.example/v1"),
+            "chat",
+            "https://gateway.example/v1/chat/completions",
+        ),
+        ("anthropic", RouteWish(api_key="k"), "anthropic", "https://api.anthropic.com/v1/messages"),
+        (
+            "mine",
+            RouteWish(model="m", dialect="anthropic", base_url="https://x.example/v1/messages"),
+            "anthropic",
+            "https://x.example/v1/messages",
+        ),
+        (
+            "mine",
+            RouteWish(model="m", dialect="responses", base_url="https://x.example"),
+            "responses",
+            "https://x.example/v1/responses",
+        ),
+    ],
+)
+def test_the_dialect_of_a_route(provider: str, wish: RouteWish, dialect: str, url: str) -> None:
+    route = make_route(provider, wish)
+    assert (route.dialect, route.url.full) == (dialect, url)
+
+
+def test_the_effort_is_in_the_words_of_the_dialect() -> None:
+    def fields(provider: str, **wish: object) -> object:
+        return make_route(provider, RouteWish(api_key="k", effort="high", **wish)).quirks.fields(None)  # type: ignore[arg-type]
+
+    summary = {"reasoning": {"effort": "high", "summary": "auto"}}
+    assert fields("openai", model="gpt-5.5") == summary
+    assert fields("openai", model="gpt-4.1") == {}
+    adaptive = {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": "high"}}
+    assert fields("anthropic", model="claude-opus-5-5") == adaptive
+    assert fields("anthropic", model="claude-haiku-4-5") == {"thinking": {"type": "enabled", "budget_tokens": 16384}}
+    assert fields("anthropic", model="kimi-k2") == {}

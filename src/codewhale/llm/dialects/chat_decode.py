@@ -51,6 +51,7 @@ class ChatDecoder:
         self._reason: FinishReason | None = None
         self._usage = b""
         self._spoke = False
+        self._echo: str | None = ""
         self._failure: ProviderError | None = None
 
     @property
@@ -114,10 +115,10 @@ class ChatDecoder:
     def _choice(self, choice: wire.Choice, texts: Texts) -> None:
         delta = choice.delta or choice.message
         if delta is not None:
-            thought = delta.reasoning_content or delta.reasoning
-            if thought:
-                texts.add(ReasoningDelta, thought)
+            self._think(delta.reasoning_content or delta.reasoning or "", texts)
             content = delta.content or delta.refusal
+            if content or delta.tool_calls:
+                self._thought(texts)
             if content:
                 if isinstance(content, str):
                     texts.add(TextDelta, content)
@@ -126,7 +127,24 @@ class ChatDecoder:
             if delta.tool_calls:
                 self._add_calls(delta.tool_calls)
         if choice.finish_reason:
+            self._thought(texts)
             self._finished(choice.finish_reason)
+
+    def _think(self, text: str, texts: Texts) -> None:
+        """Reasoning; as long as it may be the echo of our own placeholder it is held back."""
+        if self._echo is None or not text:
+            texts.add(ReasoningDelta, text)
+            return
+        self._echo += text
+        if not wire.REASONING_OMITTED.startswith(self._echo):
+            held, self._echo = self._echo, None
+            texts.add(ReasoningDelta, held)
+
+    def _thought(self, texts: Texts) -> None:
+        """The reasoning is over: an echo is nothing, what only began like one is reasoning."""
+        held, self._echo = self._echo, None
+        if held and held != wire.REASONING_OMITTED:
+            texts.add(ReasoningDelta, held)
 
     def _add_calls(self, pieces: list[wire.CallDelta]) -> None:
         try:
@@ -162,7 +180,7 @@ class ChatDecoder:
                 raise self._broken_off("without an answer")
         if calls and self._reason in ("stop", "unknown", None):
             return "tool_calls"
-        return self._reason or "unknown"
+        return self._reason or ("stop" if self.done else "unknown")
 
     def _broken_off(self, when: str) -> ProviderError:
         return ProviderError(

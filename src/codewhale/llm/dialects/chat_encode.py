@@ -22,8 +22,6 @@ from codewhale.llm.dialects.calls import is_object
 from codewhale.llm.profiles import Replay
 from codewhale.llm.quirks import Quirks
 
-REASONING_OMITTED = "(reasoning omitted)"
-
 
 def encode(request: ModelRequest, quirks: Quirks) -> bytes:
     """The body. Equal requests give equal bytes."""
@@ -72,7 +70,7 @@ def _message(message: Message, replay: Replay, quirks: Quirks) -> Struct:
 
 def _assistant(message: AssistantMessage, replay: Replay, quirks: Quirks) -> wire.SentAssistant:
     calls = [_call(call, quirks) for call in message.calls]
-    reasoning = message.reasoning or (REASONING_OMITTED if calls else "")
+    reasoning = message.reasoning or (wire.REASONING_OMITTED if calls else "")
     return wire.SentAssistant(
         role="assistant",
         content=message.text if message.text or not calls else None,

@@ -7,6 +7,10 @@ from typing import Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+REASONING_OMITTED = "(reasoning omitted)"
+"""What stands for reasoning that there was none of, where a call must have some. It is never kept, also not when a provider
+says it back."""
+
 
 class SentFunction(Struct, frozen=True, kw_only=True):
     """Name and arguments of a call in the history."""

@@ -6,6 +6,7 @@ the rest of the settings. A provider without a file works from its
 """
 
 import os
+import re
 from functools import cache
 from typing import Literal
 
@@ -22,6 +23,8 @@ Fields = dict[str, object]
 DEFAULT_WINDOW = 128_000
 LARGE_WINDOW = 500_000
 OUTPUT_CEILING = 65_536
+CLAUDE_WINDOW = 200_000
+LONGEST_HINT = 5
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -45,7 +48,8 @@ class Profile(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     """One provider. `key_env`, `base_url_env` and `model_env` name environment variables in order of precedence; reading
     them is the configuration's. `effort` gives, per effort, the fields of the request body. `replay` names the field in
     which this provider takes back reasoning. `open_timeout`: seconds until the response head, for servers that load the
-    model first. `body` are fields of every request. `strong_model` and `fast_model` are what `auto` chooses between."""
+    model first. `body` are fields of every request. `aliases` are
+    other spellings of model names, in lower case. `strong_model` and `fast_model` are what `auto` chooses between."""
 
     id: str
     title: str
@@ -65,6 +69,7 @@ class Profile(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     replay: Replay = "none"
     effort: dict[Effort, Fields] = {}
     body: Fields = {}
+    aliases: dict[str, str] = {}
     strong_model: str | None = None
     fast_model: str | None = None
     models: tuple[ModelFacts, ...] = ()
@@ -124,7 +129,7 @@ def model_facts(profile: Profile, model: str) -> ModelFacts:
     known = [facts for facts in profile.models if fits(facts.match, name)]
     return ModelFacts(
         match=name,
-        window=next((f.window for f in known if f.window is not None), profile.window),
+        window=next((f.window for f in known if f.window is not None), named_window(name) or profile.window),
         max_output=next((f.max_output for f in known if f.max_output is not None), profile.max_output),
         replay=next((f.replay for f in known if f.replay is not None), False),
         effort=next((f.effort for f in known if f.effort is not None), True),
@@ -132,6 +137,22 @@ def model_facts(profile: Profile, model: str) -> ModelFacts:
         efforts=next((f.efforts for f in known if f.efforts is not None), None),
         body=next((f.body for f in known if f.body is not None), None),
     )
+
+
+def named_window(model: str) -> int | None:
+    """A guess at the window out of the model's name: `…-32k` says it, a Claude has 200,000. None: the name tells nothing."""
+    for part in re.split(r"[^a-z0-9]+", model.rpartition("/")[2].lower()):
+        if part.endswith("k") and part[:-1].isdecimal() and 1 < len(part) <= LONGEST_HINT:
+            return int(part[:-1]) * 1000 or None
+    return CLAUDE_WINDOW if model.rpartition("/")[2].lower().startswith("claude") else None
+
+
+def window_source(profile: Profile, model: str) -> Literal["known", "name", "default"]:
+    """Where the window of a model comes from: what is known of it, a guess from its name, what is usual for the provider."""
+    name = model.rpartition("/")[2].lower()
+    if any(facts.window is not None and fits(facts.match, name) for facts in profile.models):
+        return "known"
+    return "name" if named_window(name) else "default"
 
 
 def output_limit(window: int, ceiling: int | None, *, known: bool) -> int | None:
