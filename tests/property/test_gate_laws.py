@@ -24,7 +24,7 @@ from codewhale.policy.grant import Grant
 from codewhale.policy.mode import Mode
 from codewhale.policy.planned import PlannedCall, approval_key, seal
 from codewhale.policy.posture import Posture
-from codewhale.policy.rules import Rules
+from codewhale.policy.rule_set import Rules
 
 STRICT: dict[Verdict, int] = {"allow": 0, "ask": 1, "deny": 2}
 PLACE = Place(workspace="/nowhere/workspace", cwd="/nowhere/workspace", home="/home/someone")
@@ -91,8 +91,14 @@ def advised(call: PlannedCall, said: list[Advice]) -> PlannedCall:
 
 
 calls = st.builds(advised, st.sampled_from(CALLS), st.lists(advice, max_size=2))
+
+
+def rules_of(own: tuple[Rule, ...], limits: tuple[Rule, ...], broken: tuple[str, ...]) -> Rules:
+    return Rules(own=own, limits=limits, broken=broken)
+
+
 rules = st.builds(
-    Rules,
+    rules_of,
     own=st.lists(st.sampled_from(RULES), max_size=3).map(tuple),
     limits=st.lists(st.sampled_from(RULES), max_size=2).map(tuple),
     broken=st.sampled_from(BROKEN),

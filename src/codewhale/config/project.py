@@ -12,11 +12,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from codewhale.config.permissions import RulesRead, read_rules, read_text
-from codewhale.config.settings import Problem, Required
+from codewhale.config.settings import PROJECT_FOLDER, Problem, Required
 from codewhale.domain.confinement import Policy
 from codewhale.domain.rules import Rule
 
-FOLDER = ".deepseek"
+FOLDER = PROJECT_FOLDER
 _CAGES: tuple[Policy, ...] = ("read-only", "workspace-write")
 
 

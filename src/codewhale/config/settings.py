@@ -37,6 +37,9 @@ POLICIES: dict[str, ApprovalPolicy] = {
 }
 """Every word that earlier settings use for a policy, and the policy it stands for."""
 
+PROJECT_FOLDER = ".deepseek"
+"""Where a workspace keeps what it says about itself."""
+
 DEFAULT_CORS_ORIGINS = (
     "http://localhost:3000",
     "http://127.0.0.1:3000",

@@ -9,7 +9,7 @@ from codewhale.domain.tools import Verdict
 
 Action = Literal["allow", "ask", "deny"]
 ACTIONS: tuple[Action, ...] = ("allow", "ask", "deny")
-GLOB = re.compile(r"\*\*/?|\*|\?|\[[^\]/]+\]")
+GLOB = r"\*\*/?|\*|\?|\[[^\]/]+\]"
 
 
 class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -43,7 +43,7 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     def weight(self) -> int:
         """How specific it is."""
         exact = 10_000 if self.command_exact is not None else 0
-        fixed = len(GLOB.sub("", self.path)) if self.path is not None else 0
+        fixed = len(re.sub(GLOB, "", self.path)) if self.path is not None else 0
         tool = 0 if self.tool is None else 1 if "*" in self.tool else 2
         return exact + 100 * len(self.words) + fixed + tool + (5 if self.workspace else 0)
 

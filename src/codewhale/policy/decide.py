@@ -11,7 +11,8 @@ from codewhale.domain.rules import Rule
 from codewhale.policy.layers import LAYERS
 from codewhale.policy.planned import PlannedCall, approval_key, seal
 from codewhale.policy.posture import Posture, narrowed
-from codewhale.policy.rules import Rules, rulings
+from codewhale.policy.rule_set import Rules
+from codewhale.policy.rules import rulings
 
 __all__ = ["Decision", "PlannedCall", "Posture", "approval_key", "decide", "narrowed", "reconsider", "seal"]
 

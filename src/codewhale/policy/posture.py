@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from codewhale.domain.confinement import Policy, Tier, policy_of
 from codewhale.policy.mode import Mode
-from codewhale.policy.rules import NO_RULES, Rules, both
+from codewhale.policy.rule_set import NO_RULES, Rules, both
 
 _MODES: dict[Mode, int] = {"plan": 0, "agent": 1, "yolo": 2}
 _CAGES: dict[Policy, int] = {"read-only": 0, "workspace-write": 1, "external-sandbox": 2, "danger-full-access": 3}

@@ -9,39 +9,14 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
-from msgspec import Struct
-
 from codewhale.domain.decisions import Ruling, Says
 from codewhale.domain.rules import GLOB, Action, Rule
 from codewhale.domain.tools import Effect
 from codewhale.policy.matching import Match, command_match, plainly
 from codewhale.policy.planned import PlannedCall
+from codewhale.policy.rule_set import Rules
 
 _HARMLESS: frozenset[Effect] = frozenset({"interact"})
-
-
-class Rules(Struct, frozen=True, kw_only=True):
-    """`own` are the person's. `limits` come from elsewhere (a project, an agent): only what tightens counts. `broken` says
-    which source could not be read; until it can, everything is asked."""
-
-    own: tuple[Rule, ...] = ()
-    limits: tuple[Rule, ...] = ()
-    broken: tuple[str, ...] = ()
-
-
-NO_RULES = Rules()
-
-
-def both(one: Rules, other: Rules) -> Rules:
-    """Rules that allow what both allow and limit what either limits."""
-    if one == other:
-        return one
-    own = tuple(rule for rule in one.own if rule in other.own)
-    rest = [rule for rule in (*one.own, *other.own, *one.limits, *other.limits) if rule.action != "allow"]
-    limits = tuple(dict.fromkeys(rule for rule in rest if rule not in own))
-    return Rules(own=own, limits=limits, broken=tuple(dict.fromkeys(one.broken + other.broken)))
-
-
 _SAYS: dict[Action, Says] = {"allow": "clear", "ask": "review", "deny": "deny"}
 
 
@@ -108,14 +83,18 @@ def _path(rule: Rule, call: PlannedCall) -> Match:
         return "no"
     wanted = _pattern(_absolute(rule.path, call))
     if rule.action == "allow":
-        sure = call.command is None and bool(call.targets) and all(wanted.fullmatch(target.real) for target in call.targets)
+        sure = (
+            call.command is None
+            and bool(call.targets)
+            and all(wanted.fullmatch(target.real) for target in call.targets)
+        )
         return "yes" if sure else "no"
     fixed = _fixed(_absolute(rule.path, call))
     found: Match = "no" if call.command is None or call.command.whole else "maybe"
     for target in call.targets:
         if wanted.fullmatch(target.real) or wanted.fullmatch(target.path):
             return "yes"
-        spread = call.command is not None and GLOB.search(target.given) and _meet(_fixed(target.path), fixed)
+        spread = call.command is not None and re.search(GLOB, target.given) and _meet(_fixed(target.path), fixed)
         if spread or (target.beneath and _inside(fixed.rstrip("/") or "/", target.real)):
             found = "maybe"
     return found
@@ -132,7 +111,7 @@ def _pattern(glob: str) -> re.Pattern[str]:
     """`*` and `?` stay inside a name, `**` crosses folders; what is below a folder that is named belongs to it."""
     out: list[str] = []
     at = 0
-    for found in GLOB.finditer(glob):
+    for found in re.finditer(GLOB, glob):
         out.append(re.escape(glob[at : found.start()]))
         text = found.group()
         named = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(text)
@@ -143,7 +122,7 @@ def _pattern(glob: str) -> re.Pattern[str]:
 
 
 def _fixed(glob: str) -> str:
-    found = GLOB.search(glob)
+    found = re.search(GLOB, glob)
     return glob if found is None else glob[: found.start()]
 
 

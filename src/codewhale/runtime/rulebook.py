@@ -1,31 +1,34 @@
 """The rules as they are now: the person's file and what a workspace tightens, read again when a file has changed.
 
-Looking whether one has changed is all that a decision costs. What is read is kept for a bounded number of workspaces.
+Looking whether one has changed is all that a decision costs; where there is no file, what reads them is never loaded. What
+is read is kept for a bounded number of workspaces.
 """
 
 import os
 from collections import OrderedDict
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from codewhale.config.permissions import RulesRead, add_rule, read_rules, remove_rule
-from codewhale.config.project import FOLDER, ProjectLimits, project_limits, required_limits
-from codewhale.config.settings import Problem, Required
-from codewhale.domain.rules import Rule
+from codewhale.config.settings import PROJECT_FOLDER, Problem, Required
 from codewhale.policy.posture import Posture, stricter
-from codewhale.policy.rules import Rules
+from codewhale.policy.rule_set import NO_RULES, Rules
+
+if TYPE_CHECKING:
+    from codewhale.config.permissions import RulesRead
+    from codewhale.config.project import ProjectLimits
+    from codewhale.domain.rules import Rule
 
 MOST_WORKSPACES = 64
 MOST_TOLD = 1_024
 Stamp = tuple[int, ...]
-_NO_LIMITS = ProjectLimits()
 _NOTHING_REQUIRED = Required()
 
 
 class _Kept(Struct, kw_only=True):
     stamp: tuple[Stamp | None, ...]
-    limits: ProjectLimits
+    limits: "ProjectLimits"
 
 
 class Rulebook:
@@ -36,26 +39,48 @@ class Rulebook:
         self._required = required
         self.path = path
         self._home = home
-        self._stamp: Stamp | None | object = self
-        self._own = RulesRead()
+        self._stamp: Stamp | None = None
+        self._own: RulesRead | None = None
         self._projects: OrderedDict[str, _Kept] = OrderedDict()
         self._told: OrderedDict[str, tuple[Problem, ...]] = OrderedDict()
 
-    def own(self) -> RulesRead:
+    def own(self) -> "RulesRead":
         """The person's rules, or what keeps them from being read."""
+        from codewhale.config.permissions import read_rules  # noqa: PLC0415 - start-up: loaded where there are rules
+
         stamp = _stamp(self.path)
-        if stamp != self._stamp:
+        if self._own is None or stamp != self._stamp:
             self._own = read_rules(self.path, home=self._home)
             self._stamp = stamp
         return self._own
 
-    def limits(self, workspace: str) -> ProjectLimits:
+    def silent(self, workspace: str) -> bool:
+        """Whether there is no file that could say anything, and nothing is required. Loads and reads nothing."""
+        if self._required != _NOTHING_REQUIRED or not _absent(self.path):
+            return False
+        return _stamp(os.path.join(workspace, PROJECT_FOLDER)) is None
+
+    def applied(self, posture: Posture, workspace: str) -> Posture:
+        """The posture with the rules for a workspace, as its project leaves it."""
+        if self.silent(workspace):
+            return replace(posture, rules=NO_RULES)
+        return tightened(replace(posture, rules=self.rules(workspace)), self.limits(workspace))
+
+    def limits(self, workspace: str) -> "ProjectLimits":
         """How the files of a workspace tighten them."""
-        folder = os.path.join(workspace, FOLDER)
+        from codewhale.config.project import (  # noqa: PLC0415 - start-up: as in `own`
+            ProjectLimits,
+            project_limits,
+            required_limits,
+        )
+
+        folder = os.path.join(workspace, PROJECT_FOLDER)
         stamp = tuple(_stamp(os.path.join(folder, name)) for name in ("", "permissions.toml", "config.toml"))
         kept = self._projects.get(workspace)
         if kept is None or kept.stamp != stamp:
-            limits = required_limits(self._required, project_limits(workspace) if stamp[0] is not None else _NO_LIMITS)
+            limits = required_limits(
+                self._required, project_limits(workspace) if stamp[0] is not None else ProjectLimits()
+            )
             kept = self._projects[workspace] = _Kept(stamp=stamp, limits=limits)
             while len(self._projects) > MOST_WORKSPACES:
                 self._projects.popitem(last=False)
@@ -73,7 +98,7 @@ class Rulebook:
 
     def untold(self, thread_id: str, workspace: str) -> tuple[Problem, ...]:
         """The same, when it was not given for this thread before."""
-        ignored = self.ignored(workspace)
+        ignored = () if self.silent(workspace) else self.ignored(workspace)
         if self._told.get(thread_id, ()) == ignored:
             return ()
         self._told[thread_id] = ignored
@@ -81,18 +106,24 @@ class Rulebook:
             self._told.popitem(last=False)
         return ignored
 
-    def add(self, rule: Rule) -> None:
+    def add(self, rule: "Rule") -> None:
         """Write one more rule of the person; it holds from the next decision on."""
+        from codewhale.config.permissions import add_rule  # noqa: PLC0415 - start-up: as in `own`
+
         add_rule(self.path, rule, home=self._home)
 
-    def remove(self, number: int) -> Rule:
+    def remove(self, number: int) -> "Rule":
         """Take a rule of the person out again, by its number from 1."""
+        from codewhale.config.permissions import remove_rule  # noqa: PLC0415 - start-up: as in `own`
+
         return remove_rule(self.path, number, home=self._home)
 
 
-def tightened(posture: Posture, limits: ProjectLimits) -> Posture:
+def tightened(posture: Posture, limits: "ProjectLimits") -> Posture:
     """The posture as a project leaves it; never one that may do more."""
-    if limits == _NO_LIMITS:
+    from codewhale.config.project import ProjectLimits  # noqa: PLC0415 - start-up: whoever has limits has loaded it
+
+    if limits == ProjectLimits():
         return posture
     found = replace(_spelled(posture), strict_law=posture.lawful, allow_shell=posture.shell and not limits.no_shell)
     if limits.plan:
@@ -109,6 +140,17 @@ def _spelled(posture: Posture) -> Posture:
     if posture.mode != "yolo":
         return posture
     return replace(posture, mode="agent", allow_shell=True, auto_approve=True, cage=posture.confined_to)
+
+
+def _absent(path: str) -> bool:
+    """Whether there is surely no file; one that cannot be looked at may be there."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def _stamp(path: str) -> Stamp | None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from codewhale.domain.confinement import Surface, Tier, policy_of
 from codewhale.policy.posture import Posture
-from codewhale.runtime.rulebook import Rulebook, tightened
+from codewhale.runtime.rulebook import Rulebook
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ class Standing(Struct, frozen=True, kw_only=True):
         )
         if self.book is None:
             return posture
-        return tightened(replace(posture, rules=self.book.rules(workspace)), self.book.limits(workspace))
+        return self.book.applied(posture, workspace)
 
     def ignored(self, thread_id: str, workspace: str) -> str | None:
         """What the project in `workspace` tries to set and may not, in words, once for a thread."""

@@ -12,7 +12,7 @@ from codewhale.domain.rules import Rule
 from codewhale.policy.decide import decide
 from codewhale.policy.planned import PlannedCall
 from codewhale.policy.posture import Posture
-from codewhale.policy.rules import Rules
+from codewhale.policy.rule_set import Rules
 from codewhale.runtime.rulebook import Rulebook, tightened
 
 ALLOW = Rule(action="allow", command="npm test")

@@ -11,7 +11,8 @@ from codewhale.policy.commands.verdict import Place
 from codewhale.policy.decide import decide
 from codewhale.policy.planned import PlannedCall
 from codewhale.policy.posture import Posture
-from codewhale.policy.rules import Rules, matches
+from codewhale.policy.rule_set import Rules
+from codewhale.policy.rules import matches
 
 ROOT = "/nowhere/work"
 PLACE = Place(workspace=ROOT, cwd=ROOT, home="/home/me")
