@@ -8,14 +8,15 @@ from codewhale.config.routes import auto_models, model_route
 from codewhale.config.settings import Settings
 from codewhale.domain.ports import Clock
 from codewhale.domain.usage import Rate, RateAt
-from codewhale.llm.chain import Chain, Cooling, Link
 from codewhale.llm.guard import GuardedProvider, Limits
 from codewhale.llm.pace import Lane
 from codewhale.llm.pricing import route_rate
+from codewhale.llm.provider import Provider
 from codewhale.llm.route import Route
 from codewhale.runtime.outside import AUTO, Model
 
 if TYPE_CHECKING:
+    from codewhale.llm.chain import Cooling
     from codewhale.runtime.auto import AutoRouter
 
 
@@ -26,7 +27,7 @@ class Models:
         self._settings = settings
         self._clock = clock
         self._limits = _limits(settings)
-        self._cooling = Cooling(clock)
+        self._cooling: Cooling | None = None
         self._lanes: dict[str, Lane] = {}
         self._open: dict[tuple[str, str], tuple[Route, GuardedProvider, RateAt]] = {}
 
@@ -36,10 +37,8 @@ class Models:
         if model == AUTO:
             model = auto_models(self._settings, provider)[1]
         route, guarded, rate = self._opened(model, provider)
-        others = self._others(route)
-        chain = Chain(Link(provider=guarded, route=route), others, self._cooling) if others else guarded
         return Model(
-            provider=chain,
+            provider=self._chained(route, guarded),
             name=route.model,
             max_output_tokens=route.max_output,
             effort=route.effort,
@@ -78,14 +77,22 @@ class Models:
             known = self._lanes[route.display_url] = Lane(self._clock, limits.per_second, limits.burst)
         return known
 
-    def _others(self, route: Route) -> list[Callable[[], Link]]:
-        names = dict.fromkeys(name for name in self._settings.fallback_providers if name != route.provider)
+    def _chained(self, route: Route, guarded: GuardedProvider) -> Provider:
+        """The route's provider, with those behind it that the settings name."""
+        names = [name for name in dict.fromkeys(self._settings.fallback_providers) if name != route.provider]
+        if not names:
+            return guarded
+        from codewhale.llm.chain import Chain, Cooling, Link  # noqa: PLC0415 - start-up: few name other providers
+
+        if self._cooling is None:
+            self._cooling = Cooling(self._clock)
 
         def link(name: str) -> Link:
             behind, guarded, _ = self._opened(None, name)
             return Link(provider=guarded, route=behind)
 
-        return [lambda name=name: link(name) for name in names]
+        others: list[Callable[[], Link]] = [lambda name=name: link(name) for name in names]
+        return Chain(Link(provider=guarded, route=route), others, self._cooling)
 
     def _rate_of(self, provider: str, model: str) -> RateAt:
         """The prices of a route that is open."""

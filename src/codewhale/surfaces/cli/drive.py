@@ -4,9 +4,9 @@ One batch of events is one write. Nothing here knows whether the runtime is in t
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec import Struct
@@ -16,11 +16,13 @@ from codewhale.domain.errors import CodewhaleError, Conflict, NotFound
 from codewhale.domain.events import Event
 from codewhale.runtime.client import Client
 from codewhale.surfaces.cli import present
-from codewhale.surfaces.cli.asking import Desk
 from codewhale.surfaces.cli.present import Progress
 from codewhale.surfaces.cli.signals import Stops
 from codewhale.surfaces.cli.terminal import Piece, Terminal, write_lines
 from codewhale.surfaces.cli.threads_of import Choice, chosen
+
+if TYPE_CHECKING:
+    from codewhale.surfaces.cli.asking import Desk
 
 Format = Literal["text", "json", "stream-json"]
 _encode = msgspec.json.encode
@@ -94,10 +96,17 @@ async def drive(client: Client, run: Run, out: Output) -> int:
             alone=run.alone,
         )
         out.begin(progress)
-        desk = Desk(client, thread.id, out.terminal, deny=run.deny, allow=run.allow, allow_bare=run.allow_bare)
         async with asyncio.TaskGroup() as group:
-            helpers = [group.create_task(desk.run()), group.create_task(_interrupt(client, progress, stops, out))]
-            await _follow(client, progress, after, out, desk)
+            helpers = [group.create_task(_interrupt(client, progress, stops, out))]
+
+            def answering() -> "Desk":
+                from codewhale.surfaces.cli.asking import Desk  # noqa: PLC0415 - start-up: many turns ask nothing
+
+                desk = Desk(client, thread.id, out.terminal, deny=run.deny, allow=run.allow, allow_bare=run.allow_bare)
+                helpers.append(group.create_task(desk.run()))
+                return desk
+
+            await _follow(client, progress, after, out, answering)
             for helper in helpers:
                 helper.cancel()
     out.end(progress)
@@ -106,13 +115,17 @@ async def drive(client: Client, run: Run, out: Output) -> int:
     return stops.code if stops.code and code == present.INCOMPLETE else code
 
 
-async def _follow(client: Client, progress: Progress, after: int, out: Output, desk: Desk) -> None:
+async def _follow(client: Client, progress: Progress, after: int, out: Output, answering: "Callable[[], Desk]") -> None:
+    desk: Desk | None = None
     async with aclosing(client.events(progress.thread_id, after=after)) as batches:
         async for batch in batches:
             out.take(progress, batch)
             if progress.ended is not None:
                 return
-            desk.update(progress.waiting)
+            if desk is None and progress.waiting:
+                desk = answering()
+            if desk is not None:
+                desk.update(progress.waiting)
 
 
 async def _interrupt(client: Client, progress: Progress, stops: Stops, out: Output) -> None:
