@@ -2,9 +2,8 @@
 
 `messages` refolds everything; `step_messages` makes the part of one step, so that a running turn can append without
 refolding. Both give the same bytes: the request prefix never changes from step to step, over resume and restart.
-Every tool call has exactly one result, whatever happened to it. What came before the last completed compaction is
-replaced by its detail, but for the steps that it kept; results that were pruned are one line each; a compaction that was
-taken back counts for nothing. The items themselves stay in the log.
+Every tool call has exactly one result. A completed compaction's detail replaces what came before it, but for the steps that it
+kept; results that were pruned are one line each; a compaction that was taken back counts for nothing. Items stay in the log.
 """
 
 from collections.abc import Iterable, Mapping

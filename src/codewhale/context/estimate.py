@@ -62,12 +62,6 @@ class Gauge(Struct, kw_only=True):
         """Tokens of a request of this size."""
         return _up(size.whole * self.per_char)
 
-    def cautious(self, size: Size) -> int:
-        """Tokens that it will hardly exceed: for deciding that something fits, not that it does not."""
-        if self.tokens:
-            return _up(size.whole * self.per_char * 1.1) + 48
-        return _up(size.said * 1.5 / CHARS_PER_TOKEN) + _up(size.header / 3) + 12 * size.messages + 48
-
     def chars_of(self, tokens: int) -> int:
         """Characters that so many tokens are."""
         return int(max(tokens, 0) / self.per_char)

@@ -1,10 +1,8 @@
 """The laws of a well-formed thread log, checked in every golden and property test and by `codewhale store check`.
 
-A turn starts once and ends once; at most one turn is open; items start inside their turn and end exactly once before it
-ends; a delta belongs to a started, unfinished item; a finished item holds its whole content; a request is resolved at
-most once, and before its turn ends; `seq` strictly increases. Items of `BORN_FINISHED` kinds may skip `item.started`.
-Only results that there are can be left out, and only compactions in force be taken back.
-A task's stream leads from queued to one end; an automation's has one row for each due time; a process ends once, told once.
+A turn starts and ends once, one at a time; items start inside it and end once before it ends, whole; a delta belongs to an open
+item; a request is resolved at most once, in its turn; `seq` increases. `BORN_FINISHED` kinds may skip `item.started`. A task leads
+from queued to one end; a due time has one row; a process ends once, told once. Only what there is can be left out or taken back.
 """
 
 from collections.abc import Callable, Iterable

@@ -25,6 +25,7 @@ from codewhale.engine.middleware import Stop
 from codewhale.engine.recorder import OpenItem, TurnRecorder
 from codewhale.engine.step import Heard, listen
 from codewhale.engine.turn import TurnEnd
+from codewhale.tools.activation import ACTIVATED
 
 if TYPE_CHECKING:
     from codewhale.engine.turn import Conversation, TurnSetup
@@ -37,6 +38,8 @@ WORDS_TOKENS = 20_000
 MOST_STEPS = 8
 """Latest steps that stay as they are, where there is room."""
 MOST_AGAIN = 20
+READS_AGAIN: dict[str, object] = {ACTIVATED: ["retrieve_tool_result"]}
+"""Brings in the tool that the model is told of."""
 ANSWER_TOKENS = 4096
 """Room for the summary itself where no limit of the output is known."""
 
@@ -130,7 +133,8 @@ async def _replaced(
         [item for item in whole.items if item.id not in tail.said_ids],
         min(gauge.chars_of(WORDS_TOKENS), room * 15 // 100),
     )
-    text = recorder.ports.redactor.text(replacement(summary, state, words, _again(whole.projection, tail, room)))
+    again = _again(whole.projection, tail, room)
+    text = recorder.ports.redactor.text(replacement(summary, state, words, again))
     if not carries(text, state, words):
         raise _end("The state of the work would not have survived, so nothing was replaced.", "compaction_failed")
     messages: list[Message] = [UserMessage(text=text), *tail.messages[1:]]
@@ -141,7 +145,7 @@ async def _replaced(
         act="summarized", tokens_before=gauge.estimate(before), tokens_after=gauge.estimate(after), kept_steps=kept
     )
     opened.replaced(before=len(whole.messages), after=len(messages), compaction=act)
-    return opened.complete(text), messages
+    return opened.complete(text, metadata=READS_AGAIN if again else None), messages
 
 
 def _tail(whole: _Whole, item: Item, kept: int) -> Projection:

@@ -14,7 +14,7 @@ from codewhale.context.estimate import Size, limits, measured
 from codewhale.context.pruning import LATEST_STEPS, kept_steps, prune, saved
 from codewhale.domain.compactions import Compaction
 from codewhale.domain.errors import ProviderError
-from codewhale.engine.compact import FEWEST, Occasion, summarize, told_items
+from codewhale.engine.compact import FEWEST, READS_AGAIN, Occasion, summarize, told_items
 from codewhale.engine.keeping import Keeping
 from codewhale.engine.middleware import Stop
 from codewhale.engine.pins import system_text
@@ -112,7 +112,8 @@ class Crowding:
         after = gauge.estimate(replace(size, said=size.said - gone))
         act = Compaction(act="pruned", tokens_before=gauge.estimate(size), tokens_after=after, pruned=stubs)
         opened.replaced(before=count, after=count, compaction=act)
-        done = opened.complete(_told(len(stubs), gone))
+        done = opened.complete(_told(len(stubs), gone), metadata=READS_AGAIN)
+        conversation.active.see(done)
         conversation.messages[:] = project([*items, done]).messages
         self._keeping.say(gauge.estimate(_size(setup, conversation)))
         return True

@@ -29,12 +29,9 @@ from codewhale.domain.records import (
     add_usage,
     summarize,
 )
+from codewhale.engine.endings import cut_off, summary_of
 from codewhale.engine.ports import Ports
 from codewhale.store.port import Ticket
-from codewhale.tools.registry import known
-
-EFFECTFUL: frozenset[ItemKind] = frozenset({"command_execution", "file_change"})
-"""Kinds of items whose calls may have changed something."""
 
 COALESCE_SECONDS = 0.03
 COALESCE_CHARS = 1024
@@ -366,7 +363,7 @@ class OpenItem:
         self.item = replace(
             self.item,
             status=status,
-            summary=_summary(self.item, status, detail),
+            summary=summary_of(self.item, status, detail),
             detail=detail,
             metadata=metadata,
             ended_at=self._recorder.ports.clock.now(),
@@ -383,27 +380,6 @@ class OpenItem:
                 payload = e.ItemInterrupted(item=self.item)
         self._recorder.append(payload, item_id=self.item.id)
         return self.item
-
-
-def cut_off(item: Item, reason: str, *, ran: bool) -> str:
-    """What the model reads as the result of a call that has none; `ran` says whether the tool had begun."""
-    if not ran:
-        return f"Not run. {reason}"
-    if item.kind in EFFECTFUL or (item.call is not None and not known(item.call.name)):
-        return f"{reason} It was running: what it has done by then is unknown. Check before you repeat it."
-    return f"{reason} It was running and changes nothing."
-
-
-def _summary(item: Item, status: Status, detail: str) -> str:
-    if item.call is None:
-        return summarize(detail)
-    match status:
-        case "completed":
-            return summarize(f"{item.call.name}: {detail}")
-        case "failed":
-            return summarize(f"{item.call.name} failed: {detail}")
-        case _:
-            return f"{item.call.name} interrupted"
 
 
 def _input(arguments: str) -> object:

@@ -6,11 +6,12 @@ A call that was running is never run again: its outcome is unknown and the model
 from msgspec.structs import replace
 
 from codewhale.domain import events as e
+from codewhale.domain.coherence import coherence
 from codewhale.domain.fold import ThreadView
 from codewhale.domain.ports import Clock
 from codewhale.domain.records import OPEN_STATUSES, Item, summarize
 from codewhale.domain.requests import Request
-from codewhale.engine.recorder import cut_off
+from codewhale.engine.endings import cut_off
 
 RESTARTED = "Interrupted by process restart"
 
@@ -32,7 +33,7 @@ def closing_events(view: ThreadView, clock: Clock) -> list[e.NewEvent]:
     ]
     if view.thread.coherence_state == "refreshing_context":
         crowded = replace(view.thread, coherence_state="getting_crowded", updated_at=now)
-        payloads.append((e.coherence(crowded, RESTARTED), None))
+        payloads.append((coherence(crowded, RESTARTED), None))
     ended = replace(
         turn, status="interrupted", ended_at=now, error=RESTARTED, error_code="restart", usage=view.usage.get(turn.id)
     )

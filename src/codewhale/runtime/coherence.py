@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from codewhale.domain import events as e
+from codewhale.domain.coherence import coherence
 from codewhale.domain.records import CoherenceState
 from codewhale.engine.recorder import TurnRecorder
 from codewhale.runtime.residents import Resident
@@ -18,6 +18,6 @@ def coherence_of(resident: Resident, recorder: TurnRecorder) -> Callable[[Cohere
             return
         now = recorder.ports.clock.now()
         resident.thread = replace(resident.thread, coherence_state=state, updated_at=now)
-        recorder.append(e.coherence(resident.thread, reason))
+        recorder.append(coherence(resident.thread, reason))
 
     return changed

@@ -73,7 +73,7 @@ def way_back(resident: Resident, store: Store, outside: Outside, conversation: C
     restored = messages([*items, _undone(standing[-1])])
     before, after = _size(conversation, conversation.messages), _size(conversation, restored)
     gauge, window = conversation.gauge, limits(_window(outside, resident), None).window
-    if gauge.cautious(after) > window:
+    if gauge.estimate(after) > window:
         raise Conflict(
             f"The conversation would be about {gauge.estimate(after):,} tokens and the model's window is {window:,}: the compaction stays",
             hint="choose a model with a larger window for the thread, or fork the thread from before the compaction",

@@ -32,11 +32,11 @@ class Activation:
         """The next item of the thread, ended."""
         if item.summarizes:
             self._reset()
-        elif item.call is not None:
+        if item.call is not None or item.compaction is not None:
             for name in _named(item):
                 self._want(name)
-            if item.call.name in self._wanted:
-                self._want(item.call.name)
+        if item.call is not None and item.call.name in self._wanted:
+            self._want(item.call.name)
 
     def fits(self, name: str, others: Iterable[str] = ()) -> bool:
         """Whether the requests will carry `name`, once `others`, found with it, are in."""

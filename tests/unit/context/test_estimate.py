@@ -18,13 +18,6 @@ def test_four_characters_are_a_token_until_a_provider_has_counted() -> None:
     assert gauge.chars_of(100) == 200
 
 
-def test_the_cautious_estimate_counts_more_until_a_provider_has_counted() -> None:
-    gauge = Gauge()
-    assert gauge.cautious(size(system=300, said=400)) == 150 + 100 + 12 + 48
-    gauge.counted(size(said=1000), Usage(input_tokens=250, output_tokens=1))
-    assert gauge.cautious(size(said=1000)) == 275 + 48
-
-
 @pytest.mark.parametrize(("counted", "of"), [(1, 100_000), (100_000, 10)])
 def test_a_count_that_cannot_be_is_believed_in_part(counted: int, of: int) -> None:
     gauge = Gauge()

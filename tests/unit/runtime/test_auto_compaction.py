@@ -14,7 +14,7 @@ from codewhale.domain.messages import ToolMessage
 from codewhale.domain.records import Item
 from codewhale.runtime.outside import Model
 from codewhale.runtime.threads import Defaults
-from codewhale.testing.long_reads import Narrow, asks_for_summary, script, unfolded, write_files
+from codewhale.testing.long_reads import Narrow, asks_for_summary, script, unfolded, window_beside_header, write_files
 from codewhale.testing.scene import MODEL, Extras, Scene, scene
 from codewhale.testing.scripted_provider import ScriptedProvider
 
@@ -59,7 +59,8 @@ def ended(log: list[Event]) -> TurnCompleted:
 
 async def test_old_results_go_first_without_a_model_call(tmp_path: Path) -> None:
     write_files(str(tmp_path), 10)
-    async with filling(tmp_path, script(10), 12_000) as stage:
+    window = await window_beside_header(str(tmp_path), ENVIRON, 26_000)
+    async with filling(tmp_path, script(10), window) as stage:
         thread = await stage.thread()
         await stage.say(thread.id, "begin")
         log = stage.log(thread.id)
@@ -78,7 +79,8 @@ async def test_old_results_go_first_without_a_model_call(tmp_path: Path) -> None
 async def test_a_summary_where_results_are_not_enough_and_the_turn_goes_on(tmp_path: Path) -> None:
     write_files(str(tmp_path), 4)
     said = "".join(f"Rule {number}: {'mind this ' * 120}\n" for number in range(17))
-    async with filling(tmp_path, script(4), 12_000) as stage:
+    window = await window_beside_header(str(tmp_path), ENVIRON, 26_000)
+    async with filling(tmp_path, script(4), window) as stage:
         thread = await stage.thread()
         await stage.say(thread.id, f"begin\n{said}")
         log = stage.log(thread.id)
@@ -200,7 +202,8 @@ async def test_several_in_one_turn_and_the_plan_survives_all(tmp_path: Path) -> 
         '[[turn]]\nwhen = { contains = "plan it" }\n[[turn.reply]]\n'
         f'calls = [{{ id = "plan_1", tool = "update_plan", arguments = {plan} }}]\n[[turn.reply]]\ntext = "Planned."\n'
     )
-    async with filling(tmp_path, script(30, before=before), 9_000) as stage:
+    window = await window_beside_header(str(tmp_path), ENVIRON, 14_000)
+    async with filling(tmp_path, script(30, before=before), window) as stage:
         thread = await stage.thread()
         await stage.say(thread.id, "plan it")
         await stage.say(thread.id, f"begin {'and mind this ' * 700}")
@@ -250,7 +253,8 @@ async def test_a_result_that_was_left_out_is_read_again(tmp_path: Path) -> None:
         f'calls = [{{ id = "read_again", tool = "retrieve_tool_result", arguments = {again} }}]\n'
         '[[turn]]\nwhen = { result_contains = "[read_file, call call_0" }\n[[turn.reply]]\ntext = "There it is."\n'
     )
-    async with filling(tmp_path, script(10, before=before), 12_000) as stage:
+    window = await window_beside_header(str(tmp_path), ENVIRON, 26_000)
+    async with filling(tmp_path, script(10, before=before), window) as stage:
         thread = await stage.thread()
         await stage.say(thread.id, "begin")
         assert "pruned" in acts(stage.log(thread.id))
