@@ -72,15 +72,17 @@ async def test_chat(cell: Cell, serve: Serve, tmp_path: Path, request: pytest.Fi
             same_log(cell, served, events, update=bool(request.config.getoption("--update-golden")))
 
 
-@pytest.mark.parametrize("dialect", OTHERS)
-@pytest.mark.parametrize("cell", CELLS, ids=[cell.id for cell in CELLS])
-async def test_other_dialects(
-    cell: Cell, dialect: Dialect, serve: Serve, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    if cell.chat_only:
-        pytest.skip("how this is said belongs to Chat Completions")
-    if not cell.golden and not request.config.getoption("--full"):
-        pytest.skip("only with --full")
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What the other dialects play: the cells that are golden, with `--full` all that do not belong to Chat Completions."""
+    if "other" in metafunc.fixturenames:
+        full = bool(metafunc.config.getoption("--full"))
+        chosen = [cell for cell in CELLS if cell.golden or (full and not cell.chat_only)]
+        pairs = [(cell, dialect) for dialect in OTHERS for cell in chosen]
+        metafunc.parametrize("other", pairs, ids=[f"{dialect}-{cell.id}" for cell, dialect in pairs])
+
+
+async def test_other_dialects(other: tuple[Cell, Dialect], serve: Serve, tmp_path: Path) -> None:
+    cell, dialect = other
     async with serve(cell, dialect) as served:
         check(cell, served, await played(cell, served), tmp_path)
 
@@ -114,7 +116,7 @@ def check(cell: Cell, served: Served, events: list[Event], workspace: Path) -> N
     assert tuple(wait for wait in served.pace.delays if wait != SPACING) == cell.waits
     told = [item.detail or "" for item in items if item.kind == "status"]
     assert sum("trying again in" in note for note in told) == len(cell.waits)
-    assert cell.told in "\n".join([turn.error or "", *(item.detail or "" for item in items if item.call is not None)])
+    assert cell.told in "\n".join([turn.error or "", *(item.detail or "" for item in items)])
     said_once(items)
     nothing_forged(events)
     if cell.ends != "completed":

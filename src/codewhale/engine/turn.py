@@ -217,3 +217,5 @@ def _judge(recorder: TurnRecorder, result: StepResult) -> None:
         raise TurnEnd(Stop(error="The model ended its turn without an answer.", code="empty_answer"))
     if result.finish == "length":
         recorder.note("The answer reached the model's output limit and may be cut off.")
+    elif result.finish == "unknown":
+        recorder.note("The stream ended without saying that the answer is whole; it may be cut off.")

@@ -29,7 +29,8 @@ RUN: Json = {"id": "call_1", "tool": "exec_shell", "arguments": {"command": "ech
 
 class Cell(Struct, frozen=True, kw_only=True):
     """One trial. `replies` are those of the script, in order; `stalls` says that time has to pass for an answer that stands
-    still, `ticks` that it passes by itself. `told` is in the result of a call or in the error of the turn."""
+    still, `ticks` that it passes by itself. `told` is in a result, a note or the
+    error of the turn."""
 
     fault: str
     phase: Phase
@@ -289,6 +290,7 @@ def _ended() -> list[Cell]:
             replies=({**text_only, "faults": ({"finish": False, "done": False},)},),
             asked=1,
             runs=0,
+            told="it may be cut off",
             chat_only=True,
         ),
         harmless("LF-14", last, "two stops", {"finish_twice": True}),

@@ -265,6 +265,13 @@ def test_finish_reasons(wire: str, reason: FinishReason) -> None:
     assert decode(delta(wire, content="x"))[-1] == Finished(reason)
 
 
+def test_an_echo_of_what_stands_for_no_reasoning_is_dropped() -> None:
+    assert decode(delta(reasoning_content="(reasoning omitted)"), delta(content="x")) == [
+        TextDelta("x"),
+        Finished("stop"),
+    ]
+
+
 def test_a_stream_without_any_end_mark() -> None:
     assert decode(delta(content="x"), done=False) == [TextDelta("x"), Finished("unknown")]
     for chunks in ([], [call_delta(0, "a", name="x", arguments="{}")]):
