@@ -198,12 +198,13 @@ async def test_a_summary_request_that_is_too_long_is_made_again_shorter(tmp_path
 async def test_several_in_one_turn_and_the_plan_survives_all(tmp_path: Path) -> None:
     write_files(str(tmp_path), 30)
     plan = '{ plan = [{ step = "read all", status = "in_progress" }, { step = "report" }], explanation = "decided" }'
-    before = (
-        '[[turn]]\nwhen = { contains = "plan it" }\n[[turn.reply]]\n'
-        f'calls = [{{ id = "plan_1", tool = "update_plan", arguments = {plan} }}]\n[[turn.reply]]\ntext = "Planned."\n'
+    planning = (
+        '[[turn]]\nwhen = { contains = "plan it" }\n[[turn.reply]]\nusage = "none"\n'
+        f'calls = [{{ id = "plan_1", tool = "update_plan", arguments = {plan} }}]\n'
+        '[[turn.reply]]\nusage = "none"\ntext = "Planned."\n'
     )
     window = await window_beside_header(str(tmp_path), ENVIRON, 14_000)
-    async with filling(tmp_path, script(30, before=before), window) as stage:
+    async with filling(tmp_path, script(30) + planning, window) as stage:
         thread = await stage.thread()
         await stage.say(thread.id, "plan it")
         await stage.say(thread.id, f"begin {'and mind this ' * 700}")
