@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 from benchmarks.measure import Place, Row
 from codewhale.domain.confinement import confinement
-from codewhale.workspace.caged import SharedCages, run_caged, start_victim
+from codewhale.workspace.caged import run_caged, start_victim
 from codewhale.workspace.processes import Command, Processes
 from codewhale.workspace.sandbox.cages import Cages
 from codewhale.workspace.sandbox.tiers import Offered
+from codewhale.workspace.shared_cages import SharedCages
 
 ROUNDS = 200
 TARGETS = {"bubblewrap": "p50 <= 15 ms", "landlock": ""}

@@ -14,10 +14,11 @@ from msgspec.structs import replace
 
 from codewhale.domain.confinement import Confinement, Surface, confinement
 from codewhale.domain.errors import ToolError
-from codewhale.workspace.caged import SharedCages, run_caged, start_victim
+from codewhale.workspace.caged import run_caged, start_victim
 from codewhale.workspace.processes import Command, Processes
 from codewhale.workspace.sandbox.cages import Cages
 from codewhale.workspace.sandbox.tiers import Offered
+from codewhale.workspace.shared_cages import SharedCages
 
 BWRAP = "/usr/bin/bwrap"
 ENVIRON = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}

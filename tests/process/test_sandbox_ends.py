@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from codewhale.domain.confinement import confinement
-from codewhale.workspace.caged import SharedCages, run_caged, start_victim
+from codewhale.workspace.caged import run_caged, start_victim
 from codewhale.workspace.processes import Command, Processes
 from codewhale.workspace.sandbox.cages import Cages
 from codewhale.workspace.sandbox.tiers import Offered
+from codewhale.workspace.shared_cages import SharedCages
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="NOT TRIED: these tiers are Linux")
 
@@ -33,7 +34,8 @@ STAYS = f"{DAEMON}; sleep 300 & echo up; wait"
 OWNER = """
 import asyncio, sys
 from codewhale.domain.confinement import confinement
-from codewhale.workspace.caged import SharedCages, run_caged, start_victim
+from codewhale.workspace.caged import run_caged, start_victim
+from codewhale.workspace.shared_cages import SharedCages
 from codewhale.workspace.processes import Command, Processes
 from codewhale.workspace.sandbox.cages import Cages
 

@@ -1,5 +1,5 @@
-"""The part of starting programs that knows of cages: the sandbox that all views of one `Processes` share, one command's stay
-in it, and the programs that prove a tier. Beside `processes.py` nothing but this and the guard starts programs.
+"""The part of starting programs that knows of cages: one command's stay in one, the process that starts the commands of the
+reduced one, and the programs that prove a tier. Beside `processes.py` nothing but this and the guard starts programs.
 """
 
 import os
@@ -16,7 +16,6 @@ from codewhale.workspace.guard import GUARD, kill_group
 if TYPE_CHECKING:
     from codewhale.workspace.child import Running
     from codewhale.workspace.sandbox.cage import Entered, Left
-    from codewhale.workspace.sandbox.cages import Cages
     from codewhale.workspace.sandbox.tiers import Attackable, Ran
     from codewhale.workspace.spawned import Spawner
 
@@ -73,69 +72,33 @@ class Stay:
             self._entered = None
 
 
-class SharedCages:
-    """The sandbox that all views of one `Processes` share, made when the first command needs it. `spoiled` are the repositories
-    in which a confined command changed what git runs."""
-
-    def __init__(self, make: "Callable[[], Cages] | None" = None) -> None:
-        """`make` gives another sandbox than this machine's."""
-        self.spoiled: set[str] = set()
-        self._make = make or _cages_here
-        self._cages: Cages | None = None
-        self._spawner: Spawner | None = None
-
-    @property
-    def made(self) -> bool:
-        """Whether any command needed it yet."""
-        return self._cages is not None
-
-    def get(self) -> "Cages":
-        if self._cages is None:
-            self._cages = self._make()
-        return self._cages
-
-    def start(self, stay: Stay, cwd: str, stdin: int, stderr: int) -> "Running":
-        """The program of `stay`, its output to a pipe, the other two streams as `subprocess` names them. OSError or ValueError
-        when it cannot be started."""
-        if stay.orders is not None:
-            if self._spawner is None:
-                from codewhale.workspace.spawned import Spawner  # noqa: PLC0415 - only the reduced cage needs one
-
-                self._spawner = Spawner(_start_spawner)
-            spawned = self._spawner.spawn(stay.orders, cwd, (stdin == PIPE, True, stderr == PIPE))
-            GUARD.sweeper(spawned.pid)
-            return spawned
-        process = Started(
-            stay.argv,
-            stdin=stdin,
-            stdout=PIPE,
-            stderr=stderr,
-            cwd=cwd,
-            env=stay.environ,
-            start_new_session=True,
-            bufsize=0,
-            pass_fds=stay.fds,
-        )
-        process.tier = stay.tier
-        GUARD.started(process.pid)
-        return process
-
-    def close(self) -> None:
-        if self._spawner is not None:
-            self._spawner.close()
-            self._spawner = None
-        if self._cages is not None:
-            self._cages.close()
-            self._cages = None
+def start(stay: Stay, cwd: str, stdin: int, stderr: int) -> "Running":
+    """The program of `stay`, its output to a pipe, the other two streams as `subprocess` names them. OSError or ValueError
+    when it cannot be started."""
+    process = Started(
+        stay.argv,
+        stdin=stdin,
+        stdout=PIPE,
+        stderr=stderr,
+        cwd=cwd,
+        env=stay.environ,
+        start_new_session=True,
+        bufsize=0,
+        pass_fds=stay.fds,
+    )
+    process.tier = stay.tier
+    GUARD.started(process.pid)
+    return process
 
 
-def _cages_here() -> "Cages":
-    from codewhale.workspace.sandbox.cages import Cages  # noqa: PLC0415 - start-up: most starts run no command
+def start_spawned(spawner: "Spawner", orders: int, cwd: str, stdin: int, stderr: int) -> "Running":
+    """The same through the process of our own that starts the commands of the reduced cage."""
+    spawned = spawner.spawn(orders, cwd, (stdin == PIPE, True, stderr == PIPE))
+    GUARD.sweeper(spawned.pid)
+    return spawned
 
-    return Cages(run_caged, start_victim)
 
-
-def _start_spawner(fd: int) -> Callable[[], None]:
+def start_spawner(fd: int) -> Callable[[], None]:
     from codewhale.workspace.sandbox.cage import SERVER, SPAWNER_ENVIRON, spawner  # noqa: PLC0415 - as above
 
     process = Started(

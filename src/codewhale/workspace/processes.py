@@ -17,16 +17,16 @@ from msgspec.structs import replace
 
 from codewhale.domain.confinement import Confinement, Tier, within
 from codewhale.domain.errors import ToolError
-from codewhale.workspace.blocking import blocking
-from codewhale.workspace.caged import SharedCages, Stay
-from codewhale.workspace.capture import Capture, Captured
-from codewhale.workspace.child import Child, Sink, Stream
-from codewhale.workspace.converse import Conversation, Heard
 from codewhale.workspace.environ import child_environment
-from codewhale.workspace.foreground import Foreground
 from codewhale.workspace.guard import GUARD, MARK
+from codewhale.workspace.shared_cages import SharedCages
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # start-up: what starts programs is loaded with the first one
+    from codewhale.workspace.caged import Stay
+    from codewhale.workspace.capture import Captured
+    from codewhale.workspace.child import Child, Sink
+    from codewhale.workspace.converse import Conversation
+    from codewhale.workspace.foreground import Foreground
     from codewhale.workspace.sandbox.cage import Entered, Left
     from codewhale.workspace.sandbox.tiers import Proof
 
@@ -75,8 +75,8 @@ class ProcessResult(Struct, frozen=True, kw_only=True):
 
     exit_code: int | None
     signal: int | None
-    stdout: Captured
-    stderr: Captured
+    stdout: "Captured"
+    stderr: "Captured"
     duration_ms: int
     timed_out: bool
     confined_by: Tier = "none"
@@ -131,6 +131,8 @@ class Processes:
     async def settle_tier(self) -> None:
         """Prove the tier if nobody did yet, away from the event loop."""
         if not (self._cages.made and self._cages.get().proved):
+            from codewhale.workspace.blocking import blocking  # noqa: PLC0415 - start-up: as above
+
             await blocking(lambda _: self.proof())
 
     def proof(self) -> "Proof":
@@ -168,6 +170,10 @@ class Processes:
         A timeout or a cancellation asks the program to end and, after its grace, kills it and all that it started. Raises
         `ToolError` when it cannot be started at all; a non-zero exit is a result, not an error.
         """
+        from codewhale.workspace.caged import Stay  # noqa: PLC0415 - start-up: as above
+        from codewhale.workspace.capture import Capture  # noqa: PLC0415 - start-up: as above
+        from codewhale.workspace.child import Stream  # noqa: PLC0415 - start-up: as above
+
         if self._held is not None and self._held.confines:
             await self.settle_tier()
         begun = time.monotonic()
@@ -200,11 +206,16 @@ class Processes:
             stay.left,
         )
 
-    def converse(self, command: Command, on_output: Callable[[bytes], None]) -> Conversation:
+    def converse(self, command: Command, on_output: Callable[[bytes], None]) -> "Conversation":
         """Start a program that is talked to while it runs; `stdin` of the command is said first, `timeout` does not count.
 
         `on_output` gets the bytes of stdout as they come, an empty piece at their end; it must not raise or block. Of
         stderr head and tail are kept. Whoever started it must `end` it. Raises `ToolError` when it cannot be started."""
+        from codewhale.workspace.caged import Stay  # noqa: PLC0415 - start-up: as above
+        from codewhale.workspace.capture import Capture  # noqa: PLC0415 - start-up: as above
+        from codewhale.workspace.child import Stream  # noqa: PLC0415 - start-up: as above
+        from codewhale.workspace.converse import Conversation, Heard  # noqa: PLC0415 - start-up: as above
+
         err = Capture(command.head_bytes, command.tail_bytes)
         talking = command if command.stdin is not None else replace(command, stdin=b"")
         return Conversation(self._start(talking, Heard(on_output), Stream(err, None), Stay(), talk=True), err)
@@ -232,9 +243,12 @@ class Processes:
             finished=lambda: _cage_problem(self._believed(entered.leave())),
         )
 
-    def foreground(self, command: Command) -> Foreground:
+    def foreground(self, command: Command) -> "Foreground":
         """Start a program on our own standard streams, for a person who waits for it. `timeout` and the rest of the command
         do not count. Raises `ToolError` when it cannot be started."""
+        from codewhale.workspace.caged import Stay  # noqa: PLC0415 - start-up: as above
+        from codewhale.workspace.foreground import Foreground  # noqa: PLC0415 - start-up: as above
+
         mark = GUARD.mark()
         stay = Stay()
         entered = self._entered(command, mark)
@@ -250,7 +264,7 @@ class Processes:
         GUARD.started(process.pid)
         return Foreground(process, stay.tier, lambda: self._came_back(process, stay))
 
-    def _came_back(self, process: "subprocess.Popen[bytes]", stay: Stay) -> None:
+    def _came_back(self, process: "subprocess.Popen[bytes]", stay: "Stay") -> None:
         """It has ended: look after its cage."""
         GUARD.kill_leftovers(process.pid, "")
         GUARD.ended(process)
@@ -265,7 +279,9 @@ class Processes:
         self._cages.close()
         GUARD.close()
 
-    def _start(self, command: Command, out: Sink, err: Sink, stay: Stay, *, talk: bool = False) -> Child:
+    def _start(self, command: Command, out: "Sink", err: "Sink", stay: "Stay", *, talk: bool = False) -> "Child":
+        from codewhale.workspace.child import Child  # noqa: PLC0415 - start-up: as above
+
         mark = GUARD.mark()
         entered = self._entered(command, mark)
         stay.begin(entered, command.argv, {**self._environ, **command.environ, MARK: mark})
