@@ -42,7 +42,7 @@ class ToolCategory(Struct, frozen=True, tag="tool_category"):
 class InMode(Struct, frozen=True, tag="mode"):
     """Holds in this mode."""
 
-    mode: Literal["plan", "agent", "yolo"]
+    mode: Literal["agent", "plan", "yolo"]
 
 
 class ExitCode(Struct, frozen=True, tag="exit_code"):

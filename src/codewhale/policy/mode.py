@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-Mode = Literal["plan", "agent", "yolo"]
+Mode = Literal["agent", "plan", "yolo"]
 
 
 def parse_mode(text: str) -> Mode:

@@ -27,7 +27,7 @@ class Expectation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     tool: Text | None = None
     arguments: dict[str, object] = {}
     rule: Text | None = None
-    mode: Literal["plan", "agent", "yolo"] | None = None
+    mode: Literal["agent", "plan", "yolo"] | None = None
     auto_approve: bool | None = None
     allow_shell: bool | None = None
 
