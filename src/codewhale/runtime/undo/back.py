@@ -93,8 +93,9 @@ class Back:
                 if mark.turn_id not in gone and await store.changes(_view(mark.before), end):
                     chosen.insert(0, mark)
             if len(chosen) < count:
+                few = f"Only {_plural(chosen, 'turn')} of this thread can" if chosen else "No turn of this thread can"
                 raise Conflict(
-                    f"This thread has {_plural(chosen, 'turn')} whose changes of files can be undone; {count} asked for",
+                    f"{few} be undone, {count} asked for: the others changed no files, are undone, or have no saved state",
                     hint="snapshots are kept for some days only; `codewhale restore list` shows those there are",
                 )
             return await self._take_back(store, chosen, now, wanted)
