@@ -113,8 +113,6 @@ class Spawner:
             self.close()
             raise OSError("the process that starts commands is gone")
         (pid,) = _ANSWER.unpack(said)
-        if pid < 0:
-            raise OSError(-pid, os.strerror(-pid))
         return pid
 
     def _begin(self) -> None:

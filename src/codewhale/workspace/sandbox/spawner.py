@@ -2,8 +2,8 @@
 
 `main()`, given FD, reads its orders (`landlock.Orders`) there and runs one command: this process, which the owner knows and may
 kill; a sub-reaper in a session of its own, which ends everything when the command or this one ends, however; and the command.
-`serve()`, given a socket, starts a sub-reaper for each message, as a child of our owner, so that the start of Python is
-paid once. Whatever cannot be set up ends with exit code 125 before the command is started.
+`serve()`, given a socket, has a sub-reaper and a command-to-be ready for the next message, as children of our owner, so that
+nobody waits for a start of Python. Whatever cannot be set up ends with exit code 125 before the command is started.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing these would take a third of what a command costs here
+    import socket
     from typing import Any, NoReturn
 
 FAILED = 125
@@ -63,8 +64,7 @@ def main() -> None:
 
 
 def serve() -> None:
-    """For each message with its descriptors (orders, lifeline, folder, three streams) start a command and tell the process id of
-    its sub-reaper, or the negative error number; until our owner is gone."""
+    """Keep a sub-reaper with its command-to-be ready for the next message on the socket, until our owner is gone."""
     import socket  # it would take a third of a single start  # noqa: PLC0415
 
     prctl(PR_SET_NO_NEW_PRIVS, 1)  # once for all that is started here
@@ -73,22 +73,71 @@ def serve() -> None:
     gc.freeze()
     control = socket.socket(fileno=int(sys.argv[1]))
     while True:
-        message, fds, _, _ = socket.recv_fds(control, 1, PASSED, socket.MSG_CMSG_CLOEXEC)
-        if not message:
-            os._exit(0)
-        try:
-            pid = clone(CLONE_PARENT)
-        except OSError as problem:
-            pid = -(problem.errno or 1)
-        if pid == 0:
+        taken, taken_end = os.pipe()
+        if clone(CLONE_PARENT) == 0:
             try:
-                control.close()
-                supervise(fds)
+                os.close(taken)
+                stand_by(control, taken_end)
             finally:
                 os._exit(FAILED)
-        for fd in fds:
-            os.close(fd)
-        control.sendall(struct.pack("=i", pid))
+        os.close(taken_end)
+        if not os.read(taken, 1):
+            os._exit(0)
+        os.close(taken)
+
+
+def stand_by(control: socket.socket, taken_end: int) -> None:
+    """Be the sub-reaper of the next command: a message brings its descriptors (orders, lifeline, folder, three streams) and is
+    answered with our process id."""
+    import socket  # noqa: PLC0415 - as above
+
+    os.setsid()
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    near, far = socket.socketpair()
+    command = clone()
+    if command == 0:
+        try:
+            for ours in (control, near):
+                ours.close()
+            os.close(taken_end)
+            become_next(far)
+        finally:
+            os._exit(FAILED)
+    far.close()
+    message, fds, _, _ = socket.recv_fds(control, 1, PASSED, socket.MSG_CMSG_CLOEXEC)
+    if not message:
+        near.close()
+        os.waitpid(command, 0)
+        os._exit(0)
+    os.write(taken_end, message)
+    os.close(taken_end)
+    given, lifeline, *others = fds
+    control.sendall(struct.pack("=i", os.getpid()))
+    control.close()
+    if not select.select([lifeline], [], [], 0)[0]:  # else our owner has given it up already
+        socket.send_fds(near, [message], [given, *others])
+    near.close()
+    for fd in (given, *others):
+        os.close(fd)
+    end_like(watched(command, lifeline))
+
+
+def become_next(far: socket.socket) -> None:
+    """Wait for the descriptors and become what they say."""
+    import socket  # noqa: PLC0415 - as above
+
+    message, fds, _, _ = socket.recv_fds(far, 1, PASSED, socket.MSG_CMSG_CLOEXEC)
+    far.close()
+    if not message:
+        return
+    given, folder, *streams = fds
+    for number, fd in enumerate(streams):
+        os.dup2(fd, number)
+        os.close(fd)
+    os.fchdir(folder)
+    os.close(folder)
+    with os.fdopen(given, "rb") as file:
+        become(marshal.load(file))  # noqa: S302 - as in `main`
 
 
 def clone(flags: int = 0) -> int:
@@ -99,21 +148,6 @@ def clone(flags: int = 0) -> int:
     if pid < 0:
         raise OSError(ctypes.get_errno(), "clone")
     return pid
-
-
-def supervise(fds: list[int]) -> None:
-    """Be the sub-reaper of one command of `serve`; end as it ended."""
-    given, lifeline, folder, *streams = fds
-    os.setsid()
-    for number, fd in enumerate(streams):
-        os.dup2(fd, number)
-        os.close(fd)
-    os.fchdir(folder)
-    os.close(folder)
-    with os.fdopen(given, "rb") as file:
-        orders = marshal.load(file)  # noqa: S302 - as above
-    if not select.select([lifeline], [], [], 0)[0]:  # else our owner has given it up already
-        end_like(reaped(orders, lifeline))
 
 
 def end_like(code: int) -> NoReturn:
@@ -127,8 +161,7 @@ def end_like(code: int) -> NoReturn:
 
 
 def reaped(orders: dict[str, Any], lifeline: int) -> int:
-    """Run the command, kill all that is left when it or its owner is gone, and tell how it ended. A byte on the lifeline asks
-    it to end."""
+    """Run the command and watch it; how it ended."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     command = clone()
     if command == 0:
@@ -136,6 +169,12 @@ def reaped(orders: dict[str, Any], lifeline: int) -> int:
         become(orders)
     for stream in range(3):
         os.close(stream)
+    return watched(command, lifeline)
+
+
+def watched(command: int, lifeline: int) -> int:
+    """Kill all that is left when the command or its owner is gone, and tell how it ended. A byte on the lifeline asks it to
+    end."""
     try:
         ended = os.pidfd_open(command)
         while ended not in (ready := select.select([lifeline, ended], [], [])[0]):
