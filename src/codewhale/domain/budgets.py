@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 from msgspec import Struct
 
 Scope = Literal["day", "automation", "task", "thread", "agent", "turn"]
-SCOPES: tuple[Scope, ...] = ("day", "automation", "task", "thread", "agent", "turn")
 """Outermost first. A day is one of UTC; an automation's cap is for one day of its runs."""
 
 UnknownPrice = Literal["refuse", "tokens"]

@@ -139,7 +139,7 @@ class Store(Protocol):
         ...
 
     @property
-    def budgets(self) -> "BudgetReads":
+    def budgets(self) -> BudgetReads:
         """What budgets need to know."""
         ...
 
