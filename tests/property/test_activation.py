@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codewhale.domain.records import SCHEMA_VERSION, Item, ToolCall
-from codewhale.domain.tool_search import MOST_ACTIVE, MOST_ACTIVE_BYTES
-from codewhale.tools.activation import ACTIVATED, Activation
+from codewhale.tools.activation import ACTIVATED, MOST_ACTIVE, MOST_ACTIVE_BYTES, Activation
 from codewhale.tools.registry import every_spec, spec_of
 
 NAMES = [spec.name for spec in every_spec()]

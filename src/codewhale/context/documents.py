@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from codewhale.context.includes import Library
+from codewhale.context.places import folders, repository_root
 from codewhale.context.visible import element
 
 NAMES = ("AGENTS.md", ".claude/instructions.md", "CLAUDE.md", ".deepseek/instructions.md")
@@ -55,23 +56,8 @@ def rendered(documents: Documents) -> str:
     return "\n\n".join(element("project_instructions", one.text, source=one.source) for one in documents.found)
 
 
-def repository_root(workspace: str) -> str:
-    """The nearest folder at or above `workspace` that holds a `.git`; the workspace itself when there is none. A linked
-    worktree is its own root."""
-    start = folder = os.path.realpath(workspace)
-    while not os.path.lexists(os.path.join(folder, ".git")):
-        parent = os.path.dirname(folder)
-        if parent == folder:
-            return start
-        folder = parent
-    return folder
-
-
 def _chain(library: Library, root: str, workspace: str) -> Iterator[Document]:
-    below = os.path.relpath(workspace, root)
-    parts = [] if below == "." else below.split(os.sep)
-    for depth in range(len(parts) + 1):
-        folder = "/".join(parts[:depth])
+    for folder in folders(root, workspace):
         for name in NAMES:
             path = f"{folder}/{name}" if folder else name
             text = library.text(path)

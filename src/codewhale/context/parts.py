@@ -11,7 +11,6 @@ from functools import cache
 
 from msgspec import Struct
 
-from codewhale.context.visible import element, visible
 from codewhale.domain.context import ContextPart
 from codewhale.domain.records import Thread
 from codewhale.policy.mode import Mode
@@ -81,6 +80,8 @@ def drifted(parts: Iterable[ContextPart], known: Mapping[str, str]) -> tuple[Con
 
 def update_of(parts: Iterable[ContextPart]) -> str:
     """The message that tells of changed parts."""
+    from codewhale.context.visible import element  # noqa: PLC0415 - start-up: few turns have something to tell
+
     inner = "\n".join(element("part", _bounded(part.text), name=part.name) for part in parts)
     return (
         "<context_update>\nThe following has changed since this conversation began and replaces what was said of it "
@@ -91,6 +92,8 @@ def update_of(parts: Iterable[ContextPart]) -> str:
 def _bounded(text: str) -> str:
     if not text:
         return "(There is none any more.)"
+    from codewhale.context.visible import visible  # noqa: PLC0415 - start-up: as above
+
     if len(text) <= LONGEST_UPDATE:
         return visible(text)
     return f"{visible(text[:LONGEST_UPDATE])}\n[cut here: {len(text) - LONGEST_UPDATE:,} characters left out]"

@@ -10,9 +10,6 @@ Match = Literal["any", "all", "name"]
 """Any of the query's words, all of them, or exact names only."""
 
 MOST_FOUND = 5
-MOST_ACTIVE = 8
-MOST_ACTIVE_BYTES = 16 * 1024
-"""How many found tools a thread's requests carry, and how many bytes of JSON they may be together."""
 
 
 class FoundTool(Struct, frozen=True, kw_only=True):

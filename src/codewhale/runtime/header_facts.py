@@ -4,9 +4,9 @@ nothing.
 
 import os
 
-from codewhale.context.beside import anchors, handoff
-from codewhale.context.documents import Documents, project_documents, rendered
+from codewhale.config.settings import PROJECT_FOLDER
 from codewhale.context.parts import Facts, parts_of
+from codewhale.context.places import may_have_documents
 from codewhale.domain.context import ContextPart
 from codewhale.domain.errors import ConfigError
 from codewhale.domain.records import Thread
@@ -23,7 +23,8 @@ def header_parts(
     recorder: TurnRecorder, thread: Thread, posture: Posture, outside: Outside
 ) -> tuple[tuple[ContextPart, ...], tuple[str, ...]]:
     """The parts as they would be composed now, without secrets, and what is to be said to people about them."""
-    documents = documents_of(thread, outside)
+    instructions, warnings = _instructions(thread, outside)
+    anchors, handoff = _beside(thread.workspace)
     skills, complaints = _skills(thread, outside)
     facts = Facts(
         thread=thread,
@@ -31,15 +32,15 @@ def header_parts(
         today=recorder.ports.clock.now()[:10],
         confined=in_words(posture.mode, outside.standing.surface),
         approvals=NOBODY if posture.never_ask else "",
-        instructions=rendered(documents),
+        instructions=instructions,
         skills=skills,
         memory=_memory(thread, outside),
-        anchors=anchors(thread.workspace),
-        handoff=handoff(thread.workspace),
+        anchors=anchors,
+        handoff=handoff,
     )
     redacted = recorder.ports.redactor.text
     parts = tuple(ContextPart(name=part.name, text=redacted(part.text)) for part in parts_of(facts))
-    return parts, (*(f"Project instructions: {warning}" for warning in documents.warnings), *complaints)
+    return parts, (*(f"Project instructions: {warning}" for warning in warnings), *complaints)
 
 
 def _skills(thread: Thread, outside: Outside) -> tuple[str, tuple[str, ...]]:
@@ -64,9 +65,23 @@ def _memory(thread: Thread, outside: Outside) -> str:
     return remembered(around.memory, thread.workspace)
 
 
-def documents_of(thread: Thread, outside: Outside) -> Documents:
-    """The instructions for work in the thread's workspace."""
+def _instructions(thread: Thread, outside: Outside) -> tuple[str, tuple[str, ...]]:
+    """The instructions for work in the thread's workspace, and what is to be said about what is missing."""
     around = outside.surroundings
     own = around.instructions_file if around is not None else None
     extra = around.instructions if around is not None else ()
-    return project_documents(thread.workspace, own, extra)
+    if not may_have_documents(thread.workspace, [*([own] if own else []), *extra]):
+        return "", ()
+    from codewhale.context.documents import project_documents, rendered  # noqa: PLC0415 - start-up: loaded where there are any
+
+    documents = project_documents(thread.workspace, own, extra)
+    return rendered(documents), documents.warnings
+
+
+def _beside(workspace: str) -> tuple[str, str]:
+    """The workspace's anchors, and what the session before left."""
+    if not os.path.lexists(os.path.join(workspace, PROJECT_FOLDER)):
+        return "", ""
+    from codewhale.context.beside import anchors, handoff  # noqa: PLC0415 - start-up: loaded where there may be some
+
+    return anchors(workspace), handoff(workspace)

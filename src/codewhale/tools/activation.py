@@ -11,9 +11,11 @@ from typing import cast
 import msgspec
 
 from codewhale.domain.records import Item
-from codewhale.domain.tool_search import MOST_ACTIVE, MOST_ACTIVE_BYTES
 from codewhale.tools.registry import known, spec_of
 
+MOST_ACTIVE = 8
+MOST_ACTIVE_BYTES = 16 * 1024
+"""How many found tools a thread's requests carry, and how many bytes of JSON they may be together."""
 ACTIVATED = "activated"
 """The field of an item's metadata that names the tools which its call brought in."""
 

@@ -6,16 +6,18 @@ tool may still be called is looked at anew in every turn, and again by the gate 
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from codewhale.domain.messages import ToolSpec
-from codewhale.domain.tool_search import FindTools, FoundTool, FoundTools
 from codewhale.policy.mode import Mode
 from codewhale.tools.activation import Activation
-from codewhale.tools.ranking import ranked
 from codewhale.tools.registry import ENTRIES, OTHER_NAMES, barred, every_spec, find, spec_of, unknown_tool
 from codewhale.tools.tool import Tool
+
+if TYPE_CHECKING:
+    from codewhale.domain.tool_search import FindTools, FoundTool, FoundTools
 
 MOST_UNAVAILABLE = 3
 
@@ -84,8 +86,11 @@ class Catalogue:
             return f"The tool {name} is unavailable because {self.reason(name)}. Available: {', '.join(shown)}."
         return unknown_tool(name, shown, [name for name in ENTRIES if self.reason(name) is None])
 
-    def search(self, wish: FindTools) -> FoundTools:
+    def search(self, wish: "FindTools") -> "FoundTools":
         """The tools that fit the wish."""
+        from codewhale.domain.tool_search import FoundTools  # noqa: PLC0415 - start-up: few turns look for tools
+        from codewhale.tools.ranking import ranked  # noqa: PLC0415 - start-up: as above
+
         fitting = [spec.name for spec in ranked(wish.query, every_spec(), wish.match)]
         shown = {spec.name for spec in (*self.first, *self.tail)}
         found = [name for name in fitting if name not in shown and self.reason(name) is None][: wish.limit]
@@ -100,7 +105,9 @@ class Catalogue:
             others=tuple(others),
         )
 
-    def _found(self, name: str, before: list[str]) -> FoundTool:
+    def _found(self, name: str, before: list[str]) -> "FoundTool":
+        from codewhale.domain.tool_search import FoundTool  # noqa: PLC0415 - start-up: as above
+
         spec = spec_of(name)
         fits = self._active.fits(name, before)
         return FoundTool(name=name, description=spec.description, parameters=None if fits else spec.parameters)
