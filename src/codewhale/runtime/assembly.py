@@ -50,7 +50,7 @@ async def open_runtime(settings: Settings, *, what: str = "runtime") -> AsyncGen
     first = store.latest_seq
     auditor = Auditor(settings, clock, redactor)
     auditor.begin(store)
-    web = web_of(settings, auditor.decisions)
+    web = web_of(settings, auditor.network)
     try:
         async with granted(settings, web) as surface, _delivering(settings, store, what), task_group() as group:
             hooks = HookPoints(settings.hooks, store, processes, group, trusted=vouching(settings))

@@ -1,28 +1,30 @@
 """Keeps the audit logs: a reader of the log that writes a line per decision, whoever took it and through which surface.
 
-The log has the whole truth, in order; these are files that a person or a collector can follow. Nothing depends on them.
+The log has the whole truth, in order; these are files that a person or a collector can follow. Nothing depends on them. What
+writes them is loaded with the first thing that there is to write.
 """
 
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING
 
 from codewhale.config.settings import Settings
 from codewhale.domain import events as e
 from codewhale.domain.errors import StoreError
 from codewhale.domain.ports import Clock
-from codewhale.domain.records import Item
 from codewhale.policy.redaction.redactor import Redactor
 from codewhale.store.port import Store
-from codewhale.workspace.audit import Audit, AuditFile, NoAudit
 
-_READ = frozenset(
-    cls.WIRE
-    for cls in (
-        *(e.CallDecided, e.ApprovalRequired, e.ApprovalDecided, e.ApprovalTimeout, e.SandboxDenied),
-        *(e.ItemCompleted, e.ItemFailed),
-    )
+if TYPE_CHECKING:
+    from codewhale.runtime.audit_lines import AuditLines
+    from codewhale.workspace.audit import NetworkVerdict
+
+_DECISIONS = frozenset(
+    cls.WIRE for cls in (e.CallDecided, e.ApprovalRequired, e.ApprovalDecided, e.ApprovalTimeout, e.SandboxDenied)
 )
-_TEXT = 2000
+_ENDS = frozenset((e.ItemCompleted.WIRE, e.ItemFailed.WIRE))
+_CALL = b'"call":'
+"""Ended items that are no calls have no line; in the JSON of a text these bytes cannot stand."""
 _PAGE = 512
 
 
@@ -30,20 +32,15 @@ class Auditor:
     """Both audit logs of a runtime: decisions in `audit.log`, and all about tool calls where the person asked for that."""
 
     def __init__(self, settings: Settings, clock: Clock, redactor: Redactor) -> None:
-        audit = settings.audit
-        self._files: list[AuditFile] = []
+        self._given = (settings, clock, redactor)
+        self._wanted = settings.audit.enabled or settings.tool_audit_log is not None
+        self._lines: AuditLines | None = None
         self._seq = 0
-        self.decisions: Audit = NoAudit()
-        self._tools: Audit = NoAudit()
-        if audit.enabled:
-            self.decisions = self._opened(settings.audit_log, clock, redactor, settings)
-        if settings.tool_audit_log is not None:
-            self._tools = self._opened(settings.tool_audit_log, clock, redactor, settings)
 
-    def _opened(self, path: str, clock: Clock, redactor: Redactor, settings: Settings) -> AuditFile:
-        file = AuditFile(path, clock, redactor, max_bytes=settings.audit.max_bytes, keep=settings.audit.keep)
-        self._files.append(file)
-        return file
+    def network(self, host: str, tool: str, verdict: "NetworkVerdict") -> None:
+        """A connection to `host` was allowed or not."""
+        if self._wanted:
+            self._opened().decisions.network(host, tool, verdict)
 
     def begin(self, store: Store) -> None:
         """What is decided from now on is written; before `follow` is under way too."""
@@ -51,7 +48,7 @@ class Auditor:
 
     async def follow(self, store: Store) -> None:
         """Write what is decided, until cancelled or the log fails."""
-        if not self._files:
+        if not self._wanted:
             return
         with suppress(StoreError):  # whoever appends is told of it; nothing more is decided
             async with aclosing(store.subscribe(None, after=self._seq)) as log:
@@ -60,69 +57,23 @@ class Auditor:
 
     def catch_up(self, store: Store) -> None:
         """Write what was decided since `follow` was cancelled."""
-        while self._files and store.failure is None and (batch := store.read(None, after=self._seq, limit=_PAGE)):
+        while self._wanted and store.failure is None and (batch := store.read(None, after=self._seq, limit=_PAGE)):
             self._take(batch)
+
+    def close(self) -> None:
+        """Write what waits."""
+        if self._lines is not None:
+            self._lines.close()
 
     def _take(self, batch: Sequence[e.Event]) -> None:
         for event in batch:
             self._seq = event.seq
-            if event.event in _READ:
-                self._write(event)
+            if event.event in _DECISIONS or (event.event in _ENDS and _CALL in bytes(event.payload)):
+                self._opened().write(event)
 
-    def _write(self, event: e.Event) -> None:
-        where: dict[str, object] = {"thread_id": event.thread_id, "turn_id": event.turn_id, "seq": event.seq}
-        match event.decode():
-            case e.CallDecided() as decided:
-                self._decided(decided, where)
-            case e.ApprovalRequired() as asked:
-                call = {"approval_id": asked.id, "tool": asked.tool_name, "what": asked.description[:_TEXT]}
-                self._tools.record("tool.approval_required", {**where, **call, "rule": asked.matched_rule})
-            case e.ApprovalDecided() as answer:
-                said = {"approval_id": answer.approval_id, "decision": answer.decision, "auto": answer.auto}
-                self._tools.record("tool.approval_decision", {**where, **said, "reason": answer.reason})
-                if not answer.auto:
-                    self.decisions.record("tool.approval.decided", {**where, **said, "remember": answer.remember})
-            case e.ApprovalTimeout() as late:
-                said = {"approval_id": late.approval_id, "decision": "deny", "reason": "nobody answered in time"}
-                self._tools.record("tool.approval_decision", {**where, **said})
-                self.decisions.record("tool.approval.decided", {**where, **said})
-            case e.SandboxDenied() as denied:
-                self.decisions.record(
-                    "tool.sandbox.denied", {**where, "tool": denied.tool_name, "reason": denied.reason}
-                )
-            case e.ItemCompleted(item=item) | e.ItemFailed(item=item):
-                self._ended(item, where)
-            case _:
-                pass
+    def _opened(self) -> "AuditLines":
+        if self._lines is None:
+            from codewhale.runtime.audit_lines import AuditLines  # noqa: PLC0415 - start-up: many turns decide nothing
 
-    def close(self) -> None:
-        """Write what waits."""
-        for file in self._files:
-            file.close()
-
-    def _decided(self, decided: e.CallDecided, where: dict[str, object]) -> None:
-        about: dict[str, object] = {
-            **where,
-            "call_id": decided.call_id,
-            "tool": decided.tool,
-            "rule": decided.rule,
-            "reason": decided.reason,
-            "command": decided.command,
-            "confined_by": decided.confined_by,
-        }
-        if decided.verdict == "ask":
-            self.decisions.record("tool.approval.prompted", about)
-        elif decided.verdict == "deny":
-            remembered = decided.rule == "remembered_deny"
-            self.decisions.record(f"tool.approval.auto_deny{'_session' if remembered else ''}", about)
-        elif decided.effects and set(decided.effects) != {"read"}:
-            self.decisions.record("tool.approval.auto_approve", about)
-
-    def _ended(self, item: Item, where: dict[str, object]) -> None:
-        if item.call is None:
-            return
-        call = {**where, "call_id": item.call.id, "tool": item.call.name}
-        blob = (item.metadata or {}).get("output")
-        if blob is not None:
-            self._tools.record("tool.spillover", {**call, "output": blob})
-        self._tools.record("tool.result", {**call, "status": item.status, "summary": item.summary})
+            self._lines = AuditLines(*self._given)
+        return self._lines
