@@ -163,6 +163,19 @@ async def test_whoever_ignores_being_asked_is_killed(tmp_path: Path) -> None:
         assert (await run.end()).signal == 9
 
 
+@needs_linux
+async def test_nothing_of_a_supervisor_stays_in_the_table_of_processes(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "true") as run:
+        await run.end()
+        supervisor = run.launched.report.supervisor_pid
+        assert await asyncio.to_thread(gone, supervisor)
+        collected = asyncio.Event()
+        asyncio.get_running_loop().call_soon(collected.set)  # behind what the loop knows of its end
+        await collected.wait()
+        with pytest.raises(ProcessLookupError):
+            os.kill(supervisor, 0)
+
+
 async def test_what_cannot_be_started_says_why(tmp_path: Path) -> None:
     processes = Processes({"PATH": "/usr/bin:/bin"})
     program = await processes.program(Command(argv=("/nowhere/at/all",), cwd=str(tmp_path)))

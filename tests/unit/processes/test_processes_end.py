@@ -30,10 +30,21 @@ def alive(pid: int) -> bool:
     return True
 
 
+EARLIER: set[int] = set()
+
+
 def children() -> dict[int, str]:
     """Our children and their states; between commands the only living one is the watcher."""
     pids = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return {int(pid): Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in pids}
+    states = {int(pid): Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in pids}
+    return {pid: state for pid, state in states.items() if pid not in EARLIER}
+
+
+@pytest.fixture(autouse=True)
+def only_ours() -> None:
+    """What earlier tests left is not of these."""
+    EARLIER.clear()
+    EARLIER.update(children() if os.path.exists("/proc/self/task") else ())
 
 
 async def run_until_output(processes: Processes, script: str, cwd: Path, lines: int) -> list[int]:

@@ -104,8 +104,26 @@ class Link:
         if not heard:
             self.close()
             self.over = True
-            reap(self._pid)
+            self._collect()
         self._on_news()
+
+    def _collect(self) -> None:
+        """Reap the supervisor if it is a child of ours. It closes its pipe just before its end, so that may still come."""
+        try:
+            gone = os.pidfd_open(self._pid)
+        except (
+            AttributeError,
+            OSError,
+        ):  # a system without them, where orphans are not handed to us; or reaped already
+            reap(self._pid)
+            return
+
+        def collect() -> None:
+            self._loop.remove_reader(gone)
+            os.close(gone)
+            reap(self._pid)
+
+        self._loop.add_reader(gone, collect)
 
 
 def frame(kind: bytes, content: bytes) -> bytes:
