@@ -26,8 +26,10 @@ def recorded() -> str:
     """What the terminal got, escape sequences included."""
     pid, terminal = pty.fork()
     if pid == 0:
-        os.environ.update(TERM="xterm-256color", COLUMNS=str(COLUMNS), LINES="200")
-        os.execv(sys.executable, [sys.executable, "-m", "codewhale", "demo"])
+        programs = str(Path(sys.executable).parent)
+        path = os.pathsep.join((programs, os.environ["PATH"]))  # as where it is installed
+        os.environ.update(TERM="xterm-256color", COLUMNS=str(COLUMNS), LINES="200", PATH=path)
+        os.execv(f"{programs}/codewhale", ["codewhale", "demo"])
     shown, answered = b"", 0
     while True:
         ready, _, _ = select.select([terminal], [], [], 30)
