@@ -5,6 +5,7 @@ History in the log is untouched. A summary that is empty, cut off or failed, or 
 item fails and the conversation is as it was.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -44,13 +45,16 @@ ANSWER_TOKENS = 4096
 """Room for the summary itself where no limit of the output is known."""
 
 
+Pending = Callable[[], frozenset[str]]
+
+
 class Occasion(Struct, frozen=True, kw_only=True):
-    """Why there is a compaction: by itself or wanted, in a person's words. `pending` are items that the model has yet to be
+    """Why there is a compaction: by itself or wanted, in a person's words. `pending` gives the items that the model has yet to be
     told of; `share` is how much of the window the request for the summary may take."""
 
     auto: bool
     reason: str | None = None
-    pending: frozenset[str] = frozenset()
+    pending: Pending = frozenset[str]
     share: float = 1.0
 
 
@@ -111,11 +115,12 @@ async def _whole(recorder: TurnRecorder, conversation: "Conversation", keeping: 
     )
 
 
-async def told_items(recorder: TurnRecorder, pending: frozenset[str]) -> list[Item]:
+async def told_items(recorder: TurnRecorder, pending: Pending) -> list[Item]:
     """The thread's items that its model knows of, as they are in the log."""
     store = recorder.ports.store
     await store.append([])  # what was recorded so far is read below
-    return [item for item in store.items(recorder.turn.thread_id) if item.id not in pending]
+    waiting = pending()  # not before: more may have come meanwhile
+    return [item for item in store.items(recorder.turn.thread_id) if item.id not in waiting]
 
 
 async def _replaced(

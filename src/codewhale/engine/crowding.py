@@ -98,7 +98,7 @@ class Crowding:
         as many as have room, where it is not said."""
         gauge = conversation.gauge
         over = size.whole - gauge.chars_of(goal)
-        items = await told_items(self._recorder, self._pending())
+        items = await told_items(self._recorder, self._pending)
         projection = project(items)
         if latest is None:
             room = gauge.chars_of(self._keeping.limits.room(_header(conversation, size)))
@@ -120,7 +120,7 @@ class Crowding:
 
     async def _summarized(self, setup: "TurnSetup", conversation: "Conversation") -> "TurnSetup":
         share = 0.6 / self._overflows if self._overflows else 1.0
-        occasion = Occasion(auto=True, pending=self._pending(), share=share)
+        occasion = Occasion(auto=True, pending=self._pending, share=share)
         await summarize(self._recorder, setup, conversation, occasion)
         self._tried = conversation.gauge.estimate(_size(setup, conversation))
         return renewed(self._recorder, setup, conversation, self._keeping)
