@@ -10,6 +10,7 @@ from codewhale.llm.errors import Endpoint, from_response
 from codewhale.llm.transport.port import Headers, HttpRequest, HttpResponse, Transport
 from codewhale.llm.transport.url import Url
 
+_CHECK = "Is the server running and its base_url right?"
 MOST_BYTES = 8 * 1024 * 1024
 MOST_MODELS = 2000
 LONGEST_NAME = 200
@@ -46,13 +47,15 @@ async def list_models(
                 if response.status != 200:
                     raise from_response(response.status, response.headers, body, endpoint)
     except TimeoutError as error:
-        raise ProviderError(f"{url.display} did not answer within {seconds:g} s.", category="timeout") from error
+        raise ProviderError(
+            f"{url.display} did not answer within {seconds:g} s.", category="timeout", hint=_CHECK
+        ) from error
     try:
         found = msgspec.json.decode(body, type=_List).data
     except (ValueError, RecursionError) as error:
-        raise ProviderError(f"{url.display} gave no list of models.", category="protocol") from error
+        raise ProviderError(f"{url.display} gave no list of models.", category="protocol", hint=_CHECK) from error
     if found is None:
-        raise ProviderError(f"{url.display} gave no list of models.", category="protocol")
+        raise ProviderError(f"{url.display} gave no list of models.", category="protocol", hint=_CHECK)
     return tuple(
         ListedModel(id=one.id, window=_window(one))
         for one in found[:MOST_MODELS]
@@ -71,6 +74,6 @@ async def _read(response: HttpResponse) -> bytes:
     while piece := await response.read():
         size += len(piece)
         if size > MOST_BYTES:
-            raise ProviderError("The list of models is larger than 8 MiB.", category="protocol")
+            raise ProviderError("The list of models is larger than 8 MiB.", category="protocol", hint=_CHECK)
         pieces.append(piece)
     return b"".join(pieces)

@@ -10,6 +10,7 @@ from msgspec import Struct
 from codewhale.domain.errors import ProviderError
 
 MAX_EVENT_BYTES = 10 * 1024 * 1024
+_DAMAGED = "A gateway in between may damage the stream; check base_url and any proxy."
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -60,7 +61,9 @@ class SseFrames:
         self._rest.append(piece)
         self._size += len(piece)
         if self._size > self._max:
-            raise ProviderError(f"One event of the stream is larger than {self._max} bytes.", category="protocol")
+            raise ProviderError(
+                f"One event of the stream is larger than {self._max} bytes.", category="protocol", hint=_DAMAGED
+            )
 
     def _normalised(self, chunk: bytes) -> bytes:
         if self._after_cr and chunk.startswith(b"\n"):
@@ -106,7 +109,7 @@ def event_of(block: bytes) -> SseEvent | None:
             id=None if ident is None else ident.decode(),
         )
     except UnicodeDecodeError as error:
-        raise ProviderError(f"The event stream is not UTF-8: {error}.", category="protocol") from error
+        raise ProviderError(f"The event stream is not UTF-8: {error}.", category="protocol", hint=_DAMAGED) from error
 
 
 def _fields(block: bytes) -> list[tuple[bytes, bytes]]:

@@ -1,7 +1,11 @@
 """What a refusal means, what it is allowed to show, and how long it asks to wait."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
+import codewhale
 from codewhale.llm.errors import Endpoint, clean, from_event, from_response, not_a_model, read_complaint
 
 ENDPOINT = Endpoint(
@@ -119,3 +123,14 @@ def test_a_page_instead_of_an_answer_says_where_to_look() -> None:
     assert error.message == (
         "https://api.acme.test/v1/chat/completions did not answer like a model API (text/html): <html> <b>Log in</b>"
     )
+
+
+def test_every_failure_of_a_model_call_says_what_to_do() -> None:
+    calls = [
+        (path.name, node.lineno, {keyword.arg for keyword in node.keywords})
+        for path in (Path(codewhale.__file__).parent / "llm").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "ProviderError"
+    ]
+    assert len(calls) > 20
+    assert [(name, line) for name, line, given in calls if "hint" not in given] == []

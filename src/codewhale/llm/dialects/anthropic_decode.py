@@ -196,7 +196,9 @@ class _Thought:
     def add(self, text: str) -> None:
         self._size += len(text)
         if self._size > MAX_THOUGHT:
-            raise ProviderError("The reasoning of one answer is larger than 10 MiB.", category="protocol")
+            raise ProviderError(
+                "The reasoning of one answer is larger than 10 MiB.", category="protocol", hint="Ask for less at once."
+            )
         self._parts.append(text)
 
     @property

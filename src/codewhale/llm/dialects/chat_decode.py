@@ -152,7 +152,9 @@ class ChatDecoder:
                 self._calls.add(piece)
         except ValueError as error:
             raise ProviderError(
-                f"{self._endpoint.provider} sent a tool call that is not valid text: {error}.", category="protocol"
+                f"{self._endpoint.provider} sent a tool call that is not valid text: {error}.",
+                category="protocol",
+                hint="A gateway in between may damage the stream; try another model or address.",
             ) from error
 
     def _finished(self, reason: str) -> None:

@@ -190,7 +190,11 @@ class Exchange:
         if not self._complete and self._failure is None:
             why = f": {error}" if error is not None else ""
             when = "in the middle of its answer" if self._headed else "without an answer"
-            self._failure = ProviderError(f"{self._who} closed the connection {when}{why}.", category="network")
+            self._failure = ProviderError(
+                f"{self._who} closed the connection {when}{why}.",
+                category="network",
+                hint="The server or something on the way broke off; try again, or check base_url and any proxy.",
+            )
         self._wake()
 
     def on_message_begin(self) -> None:

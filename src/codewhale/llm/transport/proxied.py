@@ -56,7 +56,11 @@ class _Sending:
         self._response = response
         if len(response.headers.raw) > MAX_HEADERS:
             await response.aclose()
-            raise ProviderError(f"The response head of {request.url.authority} is too large.", category="protocol")
+            raise ProviderError(
+                f"The response head of {request.url.authority} is too large.",
+                category="protocol",
+                hint="Check base_url and the proxy.",
+            )
         return _Answer(response, request)
 
     async def __aexit__(
