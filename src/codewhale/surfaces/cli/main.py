@@ -55,12 +55,26 @@ def _command(argv: list[str]) -> int:
     usual = signal.signal(signal.SIGINT, signal.SIG_DFL)
     begin()
     try:
+        _load_msgspec()
         from codewhale.surfaces.cli.dispatch import dispatch
 
         return dispatch(argv, loaded=lambda: signal.signal(signal.SIGINT, usual))
     finally:
         signal.signal(signal.SIGINT, usual)
         settle()
+
+
+def _load_msgspec() -> None:
+    """Load it as it is where `typing_extensions` is not installed: it takes from there what `typing` has too, and that module
+    costs as much as two dozen of ours. Whoever else wants the module gets it."""
+    if "msgspec" in sys.modules or "typing_extensions" in sys.modules:
+        return
+    hidden: dict[str, object] = {"typing_extensions": None}
+    sys.modules.update(hidden)  # pyright: ignore[reportArgumentType, reportCallIssue] - None means: not to be found
+    try:
+        __import__("msgspec")
+    finally:
+        del sys.modules["typing_extensions"]
 
 
 def _silence_stdout() -> None:
