@@ -61,7 +61,7 @@ field_of = {
 cron = st.builds("FREQ=CRON;EXPR={} {} {} {} {}".format, *field_of.values())
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(text=hourly | weekly | cron, name=st.sampled_from(ZONES), before=st.integers(0, 4 * 24 * 60), data=st.data())
 def test_due_times_are_those_of_a_slow_reading(text: str, name: str, before: int, data: st.DataObject) -> None:
     where = ZoneInfo(name)

@@ -41,7 +41,7 @@ reads = st.builds(Read, st.none() | st.integers(0, THREADS - 1), st.integers(0, 
 plans = st.lists(st.one_of(writes, writes, reads, st.builds(Pause)), min_size=3, max_size=30)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(plan=plans, tail=st.sampled_from([1, 5, 4096]), on_disk=st.booleans())
 def test_every_reader_gets_every_event_once_and_in_order(plan: list[Act], tail: int, on_disk: bool) -> None:
     with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
