@@ -10,8 +10,8 @@ NOTICE = "The model wrote a tool call as text. Such text is never run; its marks
 
 _REST = r"[^<>\[\]`\n]{0,200}"
 _MARK = rf"\[/?TOOL_CALL\]|</?(?:deepseek:)?tool_calls?(?:\s{_REST})?>|</?invoke(?:\s{_REST})?>|</?function_calls>"
-_TOKEN = re.compile(rf"(?P<mark>{_MARK})|`+|\n")
-_BEGUN = re.compile(r"(?:<[^<>\[\]`\n]{0,220}|\[/?[A-Z_]{0,9}|`+)\Z")
+_PARTS = rf"(?P<mark>{_MARK})|`+|\n"
+_BEGUN = r"(?:<[^<>\[\]`\n]{0,220}|\[/?[A-Z_]{0,9}|`+)\Z"
 _NAMES = tuple(
     f"{opening}{name}"
     for opening in ("<", "</")
@@ -34,7 +34,7 @@ class TextCalls:
         if not self._held and not self._quoted and not any(c in text for c in "<[`"):
             return text
         text = self._held + text
-        begun = _BEGUN.search(text)
+        begun = re.search(_BEGUN, text)
         cut = begun.start() if begun is not None and _may_become_a_mark(begun.group()) else len(text)
         self._held = text[cut:]
         return self._without(text[:cut])
@@ -45,7 +45,7 @@ class TextCalls:
         return self._without(text)
 
     def _without(self, text: str) -> str:
-        return _TOKEN.sub(self._kept, text)
+        return re.sub(_PARTS, self._kept, text) if text else ""
 
     def _kept(self, token: re.Match[str]) -> str:
         text = token.group()

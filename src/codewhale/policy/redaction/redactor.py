@@ -161,7 +161,7 @@ def _spans(text: str, shapes: Sequence[Shape]) -> list[Span]:
     for shape in shapes:
         for hint in shape.hints:
             at = low.find(hint)
-            if at < 0:
+            if at < 0 or len(text) - at < shape.least:
                 continue
             begins = compiled(shape.whole).match
             while at >= 0:

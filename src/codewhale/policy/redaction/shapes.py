@@ -17,7 +17,8 @@ Judge = Callable[[str], bool]
 class Shape(Struct, frozen=True, kw_only=True):
     """One kind of secret. `whole` matches from one of the `hints` on, which are in lower case; its group `v` is what goes
     and `body` what `judge` is asked about. `open` matches an unfinished one up to the end of the text; without it the shape is
-    one word that begins with one of `begins`."""
+    one word that begins with one of `begins`. From a hint on it has at least `least` characters: shorter texts are not looked
+    at closer."""
 
     id: str
     means: str
@@ -26,6 +27,7 @@ class Shape(Struct, frozen=True, kw_only=True):
     judge: Judge
     begins: tuple[str, ...] = ()
     open: str | None = None
+    least: int = 0
 
 
 def word_shape(id: str, means: str, begins: tuple[str, ...], rest: str, judge: Judge = judge.token) -> Shape:
@@ -63,6 +65,7 @@ def _assigned(id: str, means: str, names: str, hints: tuple[str, ...], judge: Ju
         whole=rf"{names}{_TAIL}{_SIGN}(?P<v>(?P<body>{_VALUE}{{{least},}}))",
         judge=judge,
         open=rf"{names}{_OPEN_SIGN}{_VALUE}*+)?)?\Z",
+        least=min(map(len, hints)) + 1 + least,
     )
 
 
