@@ -136,6 +136,7 @@ def _lost(phase: Phase, point: Point) -> list[Cell]:
             asked=1,
             runs=0,
             ticks=True,
+            golden=where,
             told="did not finish within 1800 s",
         ),
     ]
