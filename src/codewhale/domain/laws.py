@@ -1,8 +1,9 @@
 """The laws of a well-formed thread log, checked in every golden and property test and by `codewhale store check`.
 
-A turn starts and ends once, one at a time; items start inside it and end once before it ends, whole; a delta belongs to an open
-item; a request is resolved at most once, in its turn; `seq` increases. `BORN_FINISHED` kinds may skip `item.started`. A task leads
-from queued to one end; a due time has one row; a process ends once, told once. Only what there is can be left out or taken back.
+A turn starts and ends once, one at a time; items start inside it and end once before it ends, whole; a delta belongs to an
+open item; a request is resolved at most once, in its turn; `seq` increases. `BORN_FINISHED` kinds may skip `item.started`. A
+task leads from queued to one end; a due time has one row; a process ends once, told once. Only what there is can be left out
+or taken back.
 """
 
 from collections.abc import Callable, Iterable

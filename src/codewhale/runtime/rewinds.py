@@ -14,8 +14,8 @@ from codewhale.domain.ports import is_id
 from codewhale.domain.records import Thread, Turn
 from codewhale.domain.snapshots import PatchResult, PatchUndone, SnapshotRow
 from codewhale.domain.views import ThreadSnapshot
-from codewhale.engine.ports import Ports
 from codewhale.engine.endings import EFFECTFUL
+from codewhale.engine.ports import Ports
 from codewhale.runtime.client_sessions import Undone
 from codewhale.runtime.copies import Rewind, rewind, rewound
 from codewhale.runtime.residents import Residents

@@ -1,7 +1,8 @@
 """Golden logs: a thread's events as stable lines of JSON, so that a whole turn can be compared and read.
 
-Timestamps, durations and digests of paths go, paths become names, ids are numbered by order of appearance, and adjacent
-deltas of one item are merged, and estimates of tokens go: they change with every word of a prompt (where the coalescer cut is not a promise).
+Timestamps, durations and digests of paths go, and so do estimates of tokens, which change with every word of a prompt; paths
+become names, ids are numbered by order of appearance, and adjacent deltas of one item are merged (where the coalescer cut is
+not a promise).
 """
 
 import re
