@@ -4,6 +4,7 @@ Pure: from the parent's variables to the child's. A variable is passed on becaus
 looks harmless.
 """
 
+import os
 from collections.abc import Mapping
 
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -39,3 +40,18 @@ def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
     passed = {name: value for name, value in environ.items() if name in PASSED or name.startswith("LC_")}
     passed.setdefault("PATH", DEFAULT_PATH)
     return passed
+
+
+def program_in(search_path: str, program: str) -> str | None:
+    """The absolute path of a program in one of the folders; None where there is none."""
+    for folder in search_path.split(os.pathsep):
+        path = os.path.join(folder, program)
+        if os.path.isabs(path) and os.access(path, os.X_OK) and os.path.isfile(path):
+            return path
+    return None
+
+
+def shell_in(search_path: str) -> tuple[str, ...]:
+    """What runs a shell script given as its last argument: bash without start-up files where there is one, else sh."""
+    bash = program_in(search_path, "bash")
+    return (bash, "--noprofile", "--norc", "-c") if bash else ("/bin/sh", "-c")

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from codewhale.domain.confinement import Confinement, Tier, within
 from codewhale.domain.errors import ToolError
-from codewhale.workspace.environ import child_environment
+from codewhale.workspace.environ import child_environment, program_in, shell_in
 from codewhale.workspace.guard import GUARD, MARK
 from codewhale.workspace.shared_cages import SharedCages
 
@@ -141,9 +141,7 @@ class Processes:
 
     def shell(self, script: str) -> tuple[str, ...]:
         """The argv that runs a shell script: bash without start-up files where there is one, else sh."""
-        if self._shell is None:
-            bash = self.find("bash")
-            self._shell = (bash, "--noprofile", "--norc", "-c") if bash else ("/bin/sh", "-c")
+        self._shell = self._shell or shell_in(self.search_path)
         return (*self._shell, script)
 
     @property
@@ -158,11 +156,7 @@ class Processes:
 
     def find(self, program: str) -> str | None:
         """The absolute path of a program in the children's PATH."""
-        for folder in self._environ["PATH"].split(os.pathsep):
-            path = os.path.join(folder, program)
-            if os.path.isabs(path) and os.access(path, os.X_OK) and os.path.isfile(path):
-                return path
-        return None
+        return program_in(self._environ["PATH"], program)
 
     async def run(self, command: Command, on_output: Callable[[str], None] | None = None) -> ProcessResult:
         """Run it to its end. `on_output` gets the decoded text of both streams as it comes; it must not raise or block.

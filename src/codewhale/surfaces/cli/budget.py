@@ -12,7 +12,9 @@ from codewhale.surfaces.cli.terminal import clean, say, write_lines, write_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("thread", nargs="?", metavar="THREAD", help="also the budgets above this thread, by its whole id")
+    parser.add_argument(
+        "thread", nargs="?", metavar="THREAD", help="also the budgets above this thread, by its whole id"
+    )
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
 
 
