@@ -9,9 +9,13 @@ from collections.abc import Iterable
 
 from codewhale.domain import events as e
 from codewhale.domain.context_report import SentRequest
+from codewhale.domain.records import Item
 from codewhale.domain.usage import MILLION
 
-NAMES = frozenset({e.StepCompleted.WIRE, e.ContextPinned.WIRE, e.ItemCompleted.WIRE})
+NAMES = frozenset(
+    one.WIRE
+    for one in (e.StepCompleted, e.ContextPinned, e.ItemStarted, e.ItemCompleted, e.ItemFailed, e.ItemInterrupted)
+)
 """The events that matter here."""
 USUAL_RATIO = 4.0
 """Characters of a token, where nothing tells better."""
@@ -28,6 +32,7 @@ class Requests:
         self.found: list[SentRequest] = []
         self.ratio = USUAL_RATIO
         self._causes: list[str] = []
+        self._compacting = False
         self._last: e.StepCompleted | None = None
 
     def see_all(self, events: Iterable[e.Event]) -> None:
@@ -41,20 +46,27 @@ class Requests:
             case e.ContextPinned() if payload.reason != "initial":
                 changed = f", other: {', '.join(payload.changed)}" if payload.changed else ""
                 self._causes.append(f"context.pinned: {payload.reason}{changed}")
-            case e.ItemCompleted():
-                self._item(payload)
+            case e.ItemStarted():
+                self._compacting = payload.item.kind == "context_compaction"
+            case e.ItemCompleted() | e.ItemFailed() | e.ItemInterrupted():
+                self._ended(payload.item)
             case e.StepCompleted() if payload.request is not None:
+                if self._compacting and payload.request.differs:
+                    self._causes.append("context_compaction: the summary is asked of a shortened conversation")
                 self.found.append(self._sent(event, payload))
                 self._last, self._causes = payload, []
             case _:
                 pass
 
-    def _item(self, payload: e.ItemCompleted) -> None:
-        if payload.item.kind == "context_compaction":
-            self._causes.append("context_compaction")
-        activated = (payload.item.metadata or {}).get("activated")
-        if isinstance(activated, list) and payload.item.call is not None:
-            self._causes.append(f"{payload.item.call.name} brought in a tool")
+    def _ended(self, item: Item) -> None:
+        if item.kind == "context_compaction":
+            self._compacting = False
+            self._causes.append(
+                "context_compaction" if item.status == "completed" else f"context_compaction {item.status}"
+            )
+        activated = (item.metadata or {}).get("activated")
+        if isinstance(activated, list) and item.call is not None:
+            self._causes.append(f"{item.call.name} brought in a tool")
 
     def _sent(self, event: e.Event, step: e.StepCompleted) -> SentRequest:
         shape = step.request

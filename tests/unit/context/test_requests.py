@@ -69,6 +69,18 @@ def test_the_event_that_caused_it_is_named() -> None:
     assert told(found)[1] == (2000, 1984, 16, "a_tool brought in a tool", True)
 
 
+def test_a_summary_that_is_asked_of_a_shortened_conversation_says_so() -> None:
+    started = e.ItemStarted(item=made_item("i", "context_compaction", "in_progress"), auto=True)
+    failed = e.ItemFailed(item=made_item("i", "context_compaction", "failed", "It was empty"), auto=True)
+    shortened = replace(LATER, said=1000, same=8000, differs="message 1")
+    again = replace(LATER, before=9000, same=8000, differs="message 1")
+    found = folded(step(SHAPE, 2500, 0), started, step(shortened, 2200, 1984), failed, step(again, 3000, 1900))
+    assert told(found)[1:] == [
+        (2000, 1984, 16, "context_compaction: the summary is asked of a shortened conversation", True),
+        (1956, 1900, 56, "context_compaction failed", True),
+    ]
+
+
 def test_another_model_has_another_cache() -> None:
     found = folded(step(SHAPE, 2500, 0), replace(step(LATER, 3000, 0), model="other"))
     assert told(found)[1] == (0, 0, 0, "another model: m by p before", True)
