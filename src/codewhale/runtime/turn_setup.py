@@ -34,7 +34,6 @@ from codewhale.runtime.threads import Defaults
 from codewhale.tools.catalogue import Allowed, Catalogue
 from codewhale.tools.registry import ENTRIES
 from codewhale.workspace.files import Files
-from codewhale.workspace.trust.paths import TrustedPaths
 
 
 class Stage(Struct, frozen=True, kw_only=True):
@@ -155,7 +154,11 @@ def _beside(stage: Stage, thread: Thread, posture: Posture) -> tuple[str, ...]:
     if posture.trust_mode:
         return ("/",)
     around = stage.outside.surroundings
-    return TrustedPaths(around.trusted_paths).of(thread.workspace) if around is not None else ()
+    if around is None or not os.path.exists(around.trusted_paths):
+        return ()
+    from codewhale.workspace.trust.paths import TrustedPaths  # noqa: PLC0415 - start-up: few trust any
+
+    return TrustedPaths(around.trusted_paths).of(thread.workspace)
 
 
 def _allowed(stage: Stage, seat: Seat, parts: tuple[ContextPart, ...]) -> Allowed:

@@ -6,6 +6,8 @@ reacts to `turn.completed` always finds the thread free.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,7 +25,6 @@ from codewhale.engine.requests import RequestDesk
 from codewhale.engine.room import Grant
 from codewhale.engine.turn import Conversation, TurnSetup, conclude, run_turn
 from codewhale.policy.mode import parse_mode
-from codewhale.runtime.answers import Answers
 from codewhale.runtime.compactions import Return, keeping_of, take_back, way_back
 from codewhale.runtime.outside import Outside
 from codewhale.runtime.residents import ActiveTurn, Resident, Residents, conversation_of
@@ -31,6 +32,9 @@ from codewhale.runtime.threads import Defaults
 from codewhale.runtime.turn_setup import Prepared, Sitting, Stage, posture_of, settled, turn_setup
 from codewhale.store.port import Ticket
 from codewhale.tools.registry import ENTRIES
+
+if TYPE_CHECKING:
+    from codewhale.runtime.answers import Answers
 
 
 class Around(Struct, frozen=True, kw_only=True):
@@ -56,8 +60,14 @@ class Turns:
         self._around = around
         self._desk = RequestDesk(ports.store.request_known)
         self._stage = Stage(defaults=defaults, outside=outside, desk=self._desk, grant=around.grant, group=around.group)
-        self.answers = Answers(ports, self._desk, residents)
         self._stopping = False
+
+    @cached_property
+    def answers(self) -> "Answers":
+        """Who takes the answers to what turns ask."""
+        from codewhale.runtime.answers import Answers  # noqa: PLC0415 - start-up: many turns ask nothing
+
+        return Answers(self._ports, self._desk, self._residents)
 
     async def start(self, resident: Resident, given: TurnInput) -> StartedTurn:
         """Begin a turn: durable when this returns, and already under way."""
@@ -207,7 +217,7 @@ class Turns:
         if turn.status == "interrupted" and active.watches is not None and not self._stopping:
             resident.ending = self._group.create_task(active.watches.turn_ended(turn, "interrupted"))
         if ticket is not None:
-            await self._durable(resident, ticket)
+            await _durable(resident, ticket)
 
     async def _work(self, resident: Resident, active: ActiveTurn, given: TurnInput) -> Ticket:
         async def prepare() -> tuple[TurnSetup, Conversation]:
@@ -285,13 +295,13 @@ class Turns:
             resident.conversation = None
         self._release(resident, active, ticket)
 
-    async def _durable(self, resident: Resident, ticket: Ticket) -> None:
-        try:
-            await ticket
-        except StoreError:
-            resident.conversation = (
-                None  # the log tells its followers itself; here only memory must not run ahead of it
-            )
+
+async def _durable(resident: Resident, ticket: Ticket) -> None:
+    """Wait for it. A failed log tells its followers itself; here only memory must not run ahead of it."""
+    try:
+        await ticket
+    except StoreError:
+        resident.conversation = None
 
 
 def _new_turn(ports: Ports, resident: Resident, given: TurnInput, prompt: str) -> Turn:

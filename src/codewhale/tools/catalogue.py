@@ -45,11 +45,12 @@ class Catalogue:
     @cached_property
     def first(self) -> tuple[ToolSpec, ...]:
         """What every request of the thread begins with: the same in every mode, since what may run is decided per call."""
-        riding = [spec for spec in every_spec() if self._rides(spec.name)]
-        always = [spec for spec in riding if spec.name in self._allowed.always_load]
+        always = self._allowed.always_load
+        wanted = [spec for spec in every_spec() if ENTRIES[spec.name].essential or spec.name in always]
+        riding = [spec for spec in wanted if self._rides(spec.name)]
         return (
             *(spec for spec in riding if ENTRIES[spec.name].essential),
-            *(spec for spec in always if not ENTRIES[spec.name].essential),
+            *(spec for spec in riding if not ENTRIES[spec.name].essential),
         )
 
     @property
