@@ -187,18 +187,21 @@ class Processes:
             await child.done.wait()  # bounded; a second cancellation only leaves the rest to the callbacks
             raise
         code = child.process.returncode
-        return self._judged(
-            ProcessResult(
-                exit_code=code if code is not None and code >= 0 else None,
-                signal=-code if code is not None and code < 0 else None,
-                stdout=out.captured(),
-                stderr=err.captured(),
-                duration_ms=round((time.monotonic() - begun) * 1000),
-                timed_out=timed_out,
-                confined_by=stay.tier,
-            ),
-            stay.left,
+        result = ProcessResult(
+            exit_code=code if code is not None and code >= 0 else None,
+            signal=-code if code is not None and code < 0 else None,
+            stdout=out.captured(),
+            stderr=err.captured(),
+            duration_ms=round((time.monotonic() - begun) * 1000),
+            timed_out=timed_out,
+            confined_by=stay.tier,
         )
+        if self._held is None or stay.left is None:
+            external = self._held is not None and self._held.policy == "external-sandbox"
+            return replace(result, confined_by="external") if external else result
+        result = _judged(result, stay.left, self._held)
+        self._believed(stay.left)
+        return result
 
     def converse(self, command: Command, on_output: Callable[[bytes], None]) -> "Conversation":
         """Start a program that is talked to while it runs; `stdin` of the command is said first, `timeout` does not count.
@@ -324,20 +327,17 @@ class Processes:
         self._cages.spoiled.update(left.spoiled)
         return left
 
-    def _judged(self, result: ProcessResult, left: "Left | None") -> ProcessResult:
-        """The result with what the cage has to say. `sandbox_setup_failed` when it never was complete."""
-        if self._held is None or left is None:
-            external = self._held is not None and self._held.policy == "external-sandbox"
-            return replace(result, confined_by="external") if external else result
-        from codewhale.workspace.sandbox.denied import denial  # noqa: PLC0415 - as above
-        from codewhale.workspace.sandbox.ground import setup_failed  # noqa: PLC0415 - as above
 
-        if not left.ready and not result.timed_out and result.signal is None:
-            words = (result.stderr.text or result.stdout.text).strip().splitlines()
-            raise setup_failed(f"{result.confined_by}: {words[-1][:300] if words else 'no reason given'}.")
-        self._believed(left)
-        text = f"{result.stderr.text}\n{result.stdout.text}" if result.exit_code else ""
-        return replace(result, denied=denial(text, self._held, result.confined_by), changed=left.changed)
+def _judged(result: ProcessResult, left: "Left", held: Confinement) -> ProcessResult:
+    """The result with what the cage has to say. `sandbox_setup_failed` when it never was complete."""
+    from codewhale.workspace.sandbox.denied import denial  # noqa: PLC0415 - start-up: most starts run no command
+    from codewhale.workspace.sandbox.ground import setup_failed  # noqa: PLC0415 - as above
+
+    if not left.ready and not result.timed_out and result.signal is None:
+        words = (result.stderr.text or result.stdout.text).strip().splitlines()
+        raise setup_failed(f"{result.confined_by}: {words[-1][:300] if words else 'no reason given'}.")
+    text = f"{result.stderr.text}\n{result.stdout.text}" if result.exit_code else ""
+    return replace(result, denied=denial(text, held, result.confined_by), changed=left.changed)
 
 
 def start_apart(argv: tuple[str, ...], environ: Mapping[str, str], fds: tuple[int, ...]) -> "subprocess.Popen[bytes]":
