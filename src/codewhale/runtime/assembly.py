@@ -23,8 +23,8 @@ from codewhale.runtime.runtime import Runtime
 from codewhale.runtime.standing import Standing
 from codewhale.runtime.surroundings import surroundings_of
 from codewhale.runtime.threads import Defaults
-from codewhale.runtime.trust import vouching
 from codewhale.runtime.undo.wiring import Undo
+from codewhale.runtime.vouching import vouching
 from codewhale.store.port import Store
 from codewhale.store.sqlite import SqliteStore
 from codewhale.workspace.processes import Processes

@@ -10,7 +10,7 @@ from codewhale.domain.errors import ConfigError
 from codewhale.domain.hooks import Hook, Sink
 from codewhale.runtime.hook_points import PROJECT_FILE
 from codewhale.runtime.outbox.places import Places
-from codewhale.runtime.trust import vouching
+from codewhale.runtime.vouching import vouching
 
 
 class SinkStanding(Struct, frozen=True, kw_only=True):

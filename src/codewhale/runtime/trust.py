@@ -1,6 +1,5 @@
 """Trust for surfaces: what a workspace could make run, what of it is trusted, and the directories outside that it may use."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -36,16 +35,11 @@ class Standing(Struct, frozen=True, kw_only=True):
     runs: tuple[Program, ...] = ()
 
 
-def untrusted_of(settings: Settings, workspace: str) -> tuple[str, ...]:
+def untrusted(settings: Settings, workspace: str) -> tuple[str, ...]:
     """The paths in this workspace that codewhale will not run or obey; looked for by name first, which costs little."""
     if not own_surfaces(workspace):
         return ()
-    return tuple(one.path for one in _trust(settings).untrusted(workspace))
-
-
-def vouching(settings: Settings) -> Callable[[str, str, bytes], bool]:
-    """Tells of (workspace, path in it, content) whether a person trusts exactly that. Asked anew each time."""
-    return lambda workspace, path, content: _trust(settings).vouches(workspace, path, content)
+    return tuple(one.path for one in trust_of(settings).untrusted(workspace))
 
 
 def standing_of(settings: Settings) -> list[Standing]:
@@ -62,7 +56,7 @@ def standing_of(settings: Settings) -> list[Standing]:
             leads_to=one.leads_to,
             runs=tuple(Program(command=run.command, file=run.file) for run in one.runs),
         )
-        for one, trusted in _trust(settings).standing(settings.workspace)
+        for one, trusted in trust_of(settings).standing(settings.workspace)
     ]
     foreign = [
         Standing(path=one.path, kind=one.kind, size=one.size, ours=False, trusted=False)
@@ -75,7 +69,7 @@ def standing_of(settings: Settings) -> list[Standing]:
 def grant(settings: Settings, digests: dict[str, str]) -> list[str]:
     """Trust these surfaces if each still has the digest that was shown; the paths that have changed since, and then nothing
     was trusted."""
-    trust = _trust(settings)
+    trust = trust_of(settings)
     now = {one.surface.path: one for one, _ in trust.standing(settings.workspace)}
     changed = [path for path, digest in digests.items() if path not in now or now[path].digest != digest]
     if not changed:
@@ -85,7 +79,7 @@ def grant(settings: Settings, digests: dict[str, str]) -> list[str]:
 
 def revoke(settings: Settings, paths: list[str]) -> int:
     """Trust these (all, where none is named) no more; how many were."""
-    return _trust(settings).revoke(settings.workspace, paths or None)
+    return trust_of(settings).revoke(settings.workspace, paths or None)
 
 
 def trusted_paths(settings: Settings) -> tuple[str, ...]:
@@ -109,7 +103,8 @@ def distrust_path(settings: Settings, directory: str) -> bool:
     return TrustedPaths(settings.trusted_paths_file).remove(settings.workspace, directory)
 
 
-def _trust(settings: Settings) -> "Trust":
+def trust_of(settings: Settings) -> "Trust":
+    """What the person has trusted."""
     from codewhale.workspace.trust.book import Trust  # noqa: PLC0415 - start-up: most workspaces have nothing to trust
 
     return Trust(settings.trust_file, SystemClock(), environment())

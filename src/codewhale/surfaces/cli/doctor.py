@@ -26,8 +26,8 @@ from codewhale.runtime.outbox.wiring import unsigned
 from codewhale.runtime.owner import owner_of
 from codewhale.runtime.sandbox import proved
 from codewhale.runtime.tool_needs import lacking, tool_count
-from codewhale.runtime.trust import untrusted_of
 from codewhale.runtime.undo.refused import undo_refused
+from codewhale.runtime.vouching import untrusted_of
 from codewhale.surfaces.cli.doctor_report import report
 from codewhale.surfaces.cli.doctor_settings import key_rows, settings_rows
 from codewhale.surfaces.cli.parser import settings_of

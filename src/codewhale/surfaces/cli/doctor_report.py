@@ -14,7 +14,7 @@ from codewhale.config.route_facts import capability, shown_endpoint
 from codewhale.config.search import search_problem
 from codewhale.config.settings import Settings
 from codewhale.runtime.sandbox import proved
-from codewhale.runtime.trust import untrusted_of
+from codewhale.runtime.vouching import untrusted_of
 
 Json = dict[str, object]
 MAX_MCP = 4 * 1024 * 1024

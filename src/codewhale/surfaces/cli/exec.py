@@ -18,7 +18,7 @@ from codewhale.domain.confinement import Tier
 from codewhale.domain.errors import CodewhaleError
 from codewhale.runtime.ahead import ready_calls
 from codewhale.runtime.owner import owner_of
-from codewhale.runtime.trust import untrusted_of
+from codewhale.runtime.vouching import untrusted_of
 from codewhale.surfaces.cli.drive import Output, Run, drive
 from codewhale.surfaces.cli.failures import sole
 from codewhale.surfaces.cli.opening import opened
