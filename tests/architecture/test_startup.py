@@ -51,6 +51,61 @@ HEAVY = {
 SELDOM = ("catalogue", "editing", "explain", "keyring", "keys", "managed", "values", "writing")
 """What only a settings file or `codewhale config` and `auth` need."""
 
+MOST_MODULES = 210
+"""Modules of ours that one turn without a tool call may load."""
+
+IDLE = (
+    "policy.commands",
+    "policy.decide",
+    "policy.layers",
+    "policy.rules",
+    "engine.call",
+    "engine.gate",
+    "engine.judging",
+    "engine.planning",
+    "engine.last_words",
+    "engine.crowding",
+    "engine.compact",
+    "context.documents",
+    "context.includes",
+    "context.beside",
+    "context.compaction",
+    "config.permissions",
+    "config.project",
+    "domain.rules",
+    "llm.chain",
+    "tools.ranking",
+    "tools.schema",
+    "hooks",
+    "runtime.answers",
+    "runtime.audit_lines",
+    "runtime.auto",
+    "runtime.budgets.budgets",
+    "runtime.hooking",
+    "runtime.memory",
+    "runtime.processes",
+    "runtime.skills",
+    "runtime.trust",
+    "runtime.undo.keeper",
+    "surfaces.cli.asking",
+    "surfaces.cli.policy_text",
+    "workspace.audit",
+    "workspace.background",
+    "workspace.caged",
+    "workspace.child",
+    "workspace.git",
+    "workspace.lsp",
+    "workspace.sandbox",
+    "workspace.snapshot",
+    "workspace.trust",
+)
+"""Modules and packages of ours that wait for a tool call, or for something that most people never set up."""
+
+
+def idle(name: str) -> bool:
+    """Whether the module is one of `IDLE` or in one of those."""
+    return any(name == f"codewhale.{one}" or name.startswith(f"codewhale.{one}.") for one in IDLE)
+
 
 def loaded(code: str) -> set[str]:
     """The modules that running `code` in a fresh interpreter adds to those of an empty program."""
@@ -85,6 +140,12 @@ def test_the_version_costs_one_interpreter_start() -> None:
     ours = {name for name in modules if name.partition(".")[0] == "codewhale"}
     assert ours <= {"codewhale", "codewhale.surfaces", "codewhale.surfaces.cli", "codewhale.surfaces.cli.main"}
     assert modules & {"argparse", "asyncio", "msgspec", "apsw", "re", "typing"} == set()
+
+
+def test_a_command_loads_msgspec_without_what_it_does_not_need() -> None:
+    modules = loaded("from codewhale.surfaces.cli.main import main; main(['help'])")
+    assert "msgspec" in modules
+    assert "typing_extensions" not in modules
 
 
 def test_the_one_shot_command_loads_only_what_it_uses(allowed: set[str]) -> None:
@@ -152,6 +213,15 @@ def test_a_whole_run_loads_only_what_it_uses(tmp_path: Path, allowed: set[str]) 
     modules = set(re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE))
     assert heavy(modules - allowed) == set()
     assert modules.isdisjoint(f"codewhale.tools.{entry.module}" for entry in ENTRIES.values())
+    ours = {name for name in modules if name.partition(".")[0] == "codewhale"}
+    assert sorted(name for name in ours if idle(name)) == [], (
+        "a turn that calls no tool has loaded what it has no use for: let the import wait where it is used "
+        "(`noqa: PLC0415 - start-up: ...`), or quote the annotation and import it under TYPE_CHECKING"
+    )
+    assert len(ours) <= MOST_MODULES, (
+        f"{len(ours)} modules for a turn that calls no tool; each costs about 0.15 ms. Let imports wait that only some turns "
+        "need (docs/decisions/0007-*); raise the bound only for what every turn needs"
+    )
     assert modules.isdisjoint(
         {
             "codewhale.runtime.skills",
