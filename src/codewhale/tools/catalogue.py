@@ -14,10 +14,10 @@ from codewhale.domain.messages import ToolSpec
 from codewhale.policy.mode import Mode
 from codewhale.tools.activation import Activation
 from codewhale.tools.registry import ENTRIES, OTHER_NAMES, barred, every_spec, find, spec_of, unknown_tool
-from codewhale.tools.tool import Tool
 
 if TYPE_CHECKING:
     from codewhale.domain.tool_search import FindTools, FoundTool, FoundTools
+    from codewhale.tools.tool import Tool
 
 MOST_UNAVAILABLE = 3
 
@@ -66,7 +66,7 @@ class Catalogue:
             self._reasons[name] = self._looked_up(name)
         return self._reasons[name]
 
-    def tool(self, name: str) -> Tool | None:
+    def tool(self, name: str) -> "Tool | None":
         """The tool of exactly this name, if it can be called."""
         name = OTHER_NAMES.get(name, name)
         return find(name) if name in ENTRIES and self.reason(name) is None else None

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -18,7 +19,9 @@ from codewhale.domain.messages import ToolSpec
 from codewhale.domain.nearest import nearest
 from codewhale.domain.records import ItemKind
 from codewhale.policy.mode import Mode
-from codewhale.tools.tool import Tool
+
+if TYPE_CHECKING:  # start-up: whoever has a tool has loaded it
+    from codewhale.tools.tool import Tool
 
 
 class Entry(Struct, frozen=True):
@@ -122,7 +125,7 @@ def barred(name: str, mode: Mode, *, allow_shell: bool) -> str | None:
     return None
 
 
-def find(name: str) -> Tool | None:
+def find(name: str) -> "Tool | None":
     """The tool of exactly this name."""
     return _load(name) if name in ENTRIES else None
 
@@ -171,7 +174,7 @@ def _specs() -> dict[str, ToolSpec]:
 
 
 @cache
-def _load(name: str) -> Tool:
+def _load(name: str) -> "Tool":
     module = import_module(f"codewhale.tools.{ENTRIES[name].module}")
     tools: tuple[Tool, ...] = module.TOOLS
     return next(tool for tool in tools if tool.name == name)
