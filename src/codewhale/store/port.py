@@ -24,6 +24,11 @@ from codewhale.domain.views import SessionFilter, SessionRow, ThreadFilter, Thre
 class Ticket(Protocol):
     """Await it to know that the events are durable: the last `seq`, or the `StoreError` that stopped them."""
 
+    @property
+    def outcome(self) -> int | StoreError | None:
+        """What it would give; None while the events are on their way."""
+        ...
+
     def __await__(self) -> Generator[object, None, int]: ...
 
 

@@ -50,6 +50,7 @@ class TaskPool:
         )
         self._queue: dict[str, None] = {}
         self._running: dict[str, TaskRun] = {}
+        self._ending: dict[str, Ticket] = {}
         self._watchers: list[TaskWatcher] = []
         self._open = False
         self._only: str | None = None
@@ -63,9 +64,11 @@ class TaskPool:
         self._queue.clear()
         last: Ticket | None = None
         for task_id, status in self._ports.store.tasks.open():
+            if task_id in self._running or self._is_ending(task_id):
+                continue  # it knows its own state better than the log does yet
             if status == "queued":
                 self._queue[task_id] = None
-            elif task_id not in self._running and (task := self._ports.store.tasks.get(task_id)) is not None:
+            elif (task := self._ports.store.tasks.get(task_id)) is not None:
                 count = self._ports.store.tasks.event_count(task.thread_id) if task.thread_id else 0
                 last = self._record(recovered(task, now=self._ports.clock.now(), events=count), "recovered")
         self._fill()
@@ -161,13 +164,19 @@ class TaskPool:
         self._end(run, outcome)
 
     def _end(self, run: TaskRun, outcome: Outcome) -> None:
-        del self._running[run.task.id]
+        self._running.pop(run.task.id, None)
         task = ended(run.task, outcome, now=self._ports.clock.now(), seconds=run.seconds, events=run.events)
+        self._is_ending(task.id)
         try:
-            self._record(task, "canceled" if task.status == "canceled" else "finished")
+            self._ending[task.id] = self._record(task, "canceled" if task.status == "canceled" else "finished")
         except StoreError:
             return  # the log has failed; `recover` ends the task when it is mended
         self._fill()
+
+    def _is_ending(self, task_id: str) -> bool:
+        """Whether its end is on the way to the log. Forgets those that have arrived, or never will."""
+        self._ending = {one: ticket for one, ticket in self._ending.items() if ticket.outcome is None}
+        return task_id in self._ending
 
     def _record(self, task: Task, change: TaskChange, beside: Sequence[e.NewEvent] = ()) -> Ticket:
         now = self._ports.clock.now()
