@@ -37,7 +37,9 @@ class TaskShellWait(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     wait: bool = False
     timeout_ms: Annotated[int, Meta(ge=0, le=MAX_TIMEOUT_MS)] = 30_000
     gate: Annotated[GateName | None, Meta(description="The gate that its end proves.")] = None
-    command: Annotated[str | None, Meta(description="What was run; it counts as gate custom unless gate is given.")] = None
+    command: Annotated[str | None, Meta(description="What was run; it counts as gate custom unless gate is given.")] = (
+        None
+    )
 
 
 async def start(args: TaskShellStart, ctx: ToolContext) -> ToolOutput:

@@ -9,7 +9,6 @@ from codewhale.tools.registry import ENTRIES, find, item_kind, offered, unknown_
 from codewhale.tools.schema import spec
 from codewhale.tools.tool import Tool
 
-
 ASK = {
     *("task_create", "task_cancel", "github_comment", "github_close_issue"),
     *(f"automation_{what}" for what in ("create", "update", "pause", "resume", "delete", "run")),
