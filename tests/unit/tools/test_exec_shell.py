@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from codewhale.domain.errors import ToolError
-from codewhale.domain.requests import Answer, UserInput
 from codewhale.domain.tools import ToolOutput
+from codewhale.domain.wishes import R, Wish
 from codewhale.tools.exec_shell import TOOLS, ExecShell, run
 from codewhale.tools.tool import ToolContext
 from codewhale.workspace.files import Files
@@ -29,8 +29,8 @@ class Shell:
             return await run(arguments, self.context)
 
 
-async def nobody(request: UserInput) -> tuple[Answer, ...]:
-    raise ToolError("Nobody can answer.", category="not_available")
+async def nobody(wish: Wish[R]) -> R:
+    raise ToolError(f"nobody grants {wish}", category="not_available")
 
 
 @pytest.fixture

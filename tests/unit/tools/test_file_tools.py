@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from codewhale.domain.errors import ToolError
-from codewhale.domain.requests import Answer, UserInput
 from codewhale.domain.tools import ToolOutput
+from codewhale.domain.wishes import R, Wish
 from codewhale.tools import apply_patch, edit_file, file_search, grep_files, list_dir, read_file, write_file
 from codewhale.tools.tool import Tool, ToolContext
 from codewhale.workspace.files import Files
@@ -23,8 +23,8 @@ TOOLS: dict[str, Tool] = {tool.name: tool for module in MODULES for tool in modu
 Call = Callable[..., Awaitable[ToolOutput]]
 
 
-async def nobody(request: UserInput) -> tuple[Answer, ...]:
-    raise ToolError("Nobody can answer.", category="not_available")
+async def nobody(wish: Wish[R]) -> R:
+    raise ToolError(f"nobody grants {wish}", category="not_available")
 
 
 @pytest.fixture

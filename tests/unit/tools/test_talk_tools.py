@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from codewhale.domain.errors import ToolError
 from codewhale.domain.requests import Answer, Question, QuestionOption, UserInput
 from codewhale.domain.tools import ToolOutput
+from codewhale.domain.wishes import R, Wish
 from codewhale.tools.registry import find
 from codewhale.tools.schema import parse_arguments
 from codewhale.tools.tool import ToolContext
@@ -22,9 +24,11 @@ class Person:
     def __init__(self) -> None:
         self.asked: list[UserInput] = []
 
-    async def __call__(self, request: UserInput) -> tuple[Answer, ...]:
-        self.asked.append(request)
-        return tuple(Answer(id=q.id, label=q.options[0].label, value=q.options[0].label) for q in request.questions)
+    async def __call__(self, wish: Wish[R]) -> R:
+        assert isinstance(wish, UserInput)
+        self.asked.append(wish)
+        answers = tuple(Answer(id=q.id, label=q.options[0].label, value=q.options[0].label) for q in wish.questions)
+        return cast("R", answers)
 
 
 @pytest.fixture
