@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codewhale.config.budgets import BudgetKeys, budget_plan
-from codewhale.domain.budgets import Account, Amount, BudgetPlan, BudgetReserved, Caps
+from codewhale.domain.budgets import Account, Amount, BudgetPlan, BudgetReserved, Caps, Scope
 from codewhale.domain.commands import TurnInput
 from codewhale.domain.events import StepCompleted, TurnCompleted
 from codewhale.domain.messages import UserMessage
 from codewhale.domain.records import Turn, Usage
 from codewhale.domain.usage import Rate, charge
 from codewhale.runtime.budgets.budgets import tighter
-from codewhale.runtime.budgets.ledger import Ledger, Limited
+from codewhale.runtime.budgets.ledger import Ledger, Limited, spent
 from codewhale.runtime.budgets.wallet import Meter
 from codewhale.runtime.threads import Defaults
 from codewhale.testing.scene import MODEL, Extras, Scene, scene
@@ -48,6 +48,23 @@ def test_the_tightest_account_of_the_chain_counts() -> None:
     room = ledger.room([limited(tokens=100, usd=1.0), inner])
     assert (room.tokens, room.of_tokens, room.usd) == (5, inner, 1.0)
     assert ledger.room([]).tokens is None
+
+
+@pytest.mark.parametrize(
+    ("scope", "hint"),
+    [
+        (
+            "turn",
+            "raise what the turn was given (--max-cost, --max-tokens, `budget`), or [budgets.turn] in the settings",
+        ),
+        ("day", "raise [budgets.day] in the settings, or go on after midnight UTC"),
+        ("automation", "raise [budgets.automation] in the settings, or go on after midnight UTC"),
+        ("thread", "raise [budgets.thread] in the settings"),
+    ],
+)
+def test_a_refusal_says_what_can_be_raised(scope: Scope, hint: str) -> None:
+    found = spent(Limited(account=Account(scope, "x"), caps=Caps(tokens=5)), "tokens", "")
+    assert found.hint == hint
 
 
 def test_caps_of_a_turn_only_shrink() -> None:

@@ -120,5 +120,12 @@ def spent(limited: Limited, what: str, needed: str) -> BudgetSpent:
     }[what]
     return BudgetSpent(
         f"The budget of {cap} for {_WORDS[limited.account.scope]} does not allow another model call{needed}.",
-        hint=f"raise [budgets.{limited.account.scope}] in the settings, or wait where it is a budget for a day",
+        hint=_way_on(limited.account.scope),
     )
+
+
+def _way_on(scope: str) -> str:
+    setting = f"[budgets.{scope}] in the settings"
+    if scope == "turn":
+        return f"raise what the turn was given (--max-cost, --max-tokens, `budget`), or {setting}"
+    return f"raise {setting}, or go on after midnight UTC" if scope in {"day", "automation"} else f"raise {setting}"
