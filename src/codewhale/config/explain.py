@@ -266,7 +266,7 @@ class Explainer:
         """What the project wants and may not."""
         config = f"{self.settings.workspace}/{FOLDER}/config.toml"
         return [
-            Word(source="project", place=config, value=None, state="ignored", why=one.message)
+            Word(source="project", place=config, value=None, state="ignored", why=one.message.removesuffix("; ignored"))
             for one in self._limits.ignored
             if one.path == config and one.key == path[0]
         ]

@@ -125,7 +125,7 @@ def test_a_project_never_widens_and_is_told_so(machine: Machine) -> None:
         "a project can only tighten; 'auto' is ignored"
     ]
     model = machine.explain("model")
-    assert [word.why for word in model.words if word.state == "ignored"] == ["a project cannot set this; ignored"]
+    assert [word.why for word in model.words if word.state == "ignored"] == ["a project cannot set this"]
 
 
 def test_requirements_are_met_or_nothing_starts(machine: Machine) -> None:
