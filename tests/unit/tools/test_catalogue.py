@@ -238,4 +238,5 @@ async def test_a_compaction_asks_with_the_tools_of_the_conversation_and_keeps_wh
         await scene.say(thread.id, "and now?")
         last, summary, after = scene.provider.requests[-3:]
         assert begins_alike(last, summary)
-        assert names(after) == [*names(summary)[:-2], "validate_data", "project_map"]
+        kept = [*names(summary)[:-2], "validate_data", "project_map"]
+        assert names(after) == [*kept, "retrieve_tool_result"], "it reads what the summary left out"
