@@ -25,6 +25,7 @@ async def last_words(
     """One more model call out of what was kept for it, for a report; nothing where not even that can be paid."""
     caller.purse.last_words()
     messages.append(said(recorder.told(ASKED, SOURCE)))
+    recorder.begin_step(recorder.step + 1)  # what was told comes before the report, also in what is folded from the log
     with suppress(BudgetSpent):
         await run_step(recorder, caller, request())
 

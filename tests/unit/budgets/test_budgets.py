@@ -182,6 +182,11 @@ async def test_a_budget_in_calls_keeps_one_for_the_report(tmp_path: Path) -> Non
         last = found.provider.requests[-1].messages[-1]
         assert isinstance(last, UserMessage)
         assert "this is your last message" in last.text
+        await ended(found, thread.id, TurnInput(prompt="go on"))
+        report, goes_on = found.provider.requests[-2:]
+        assert goes_on.messages[: len(report.messages)] == report.messages, (
+            "what was sent for the report stays as it was"
+        )
 
 
 async def test_a_budget_given_with_the_turn_holds_for_it_alone(tmp_path: Path) -> None:
