@@ -35,6 +35,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     memory: str = ""
     anchors: str = ""
     handoff: str = ""
+    working_set: str = ""
 
 
 def parts_of(facts: Facts) -> tuple[ContextPart, ...]:
@@ -49,6 +50,7 @@ def parts_of(facts: Facts) -> tuple[ContextPart, ...]:
         "memory": facts.memory,
         "anchors": facts.anchors,
         "handoff": facts.handoff,
+        "working_set": facts.working_set,
         "mode": _mode(facts.mode),
         "approvals": facts.approvals,
         "sandbox": f"Sandbox: {facts.confined}." if facts.confined else "",

@@ -7,6 +7,7 @@ import os
 from codewhale.config.settings import PROJECT_FOLDER
 from codewhale.context.parts import Facts, parts_of
 from codewhale.context.places import may_have_documents
+from codewhale.context.working_set import working_set
 from codewhale.domain.context import ContextPart
 from codewhale.domain.errors import ConfigError
 from codewhale.domain.records import Thread
@@ -37,6 +38,7 @@ def header_parts(
         memory=_memory(thread, outside),
         anchors=anchors,
         handoff=handoff,
+        working_set=working_set(thread.workspace),
     )
     redacted = recorder.ports.redactor.text
     parts = tuple(ContextPart(name=part.name, text=redacted(part.text)) for part in parts_of(facts))
