@@ -39,7 +39,7 @@ ENTRIES: dict[str, Entry] = {
     "read_file": Entry("read_file", essential=True),
     "list_dir": Entry("list_dir", essential=True),
     "grep_files": Entry("grep_files", essential=True),
-    "file_search": Entry("file_search", essential=True),
+    "file_search": Entry("file_search"),
     "edit_file": Entry("edit_file", "file_change", essential=True),
     "write_file": Entry("write_file", "file_change", essential=True),
     "apply_patch": Entry("apply_patch", "file_change", essential=True),

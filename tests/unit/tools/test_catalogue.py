@@ -16,7 +16,7 @@ from codewhale.testing.scene import MODEL, Scene, Stage
 from codewhale.tools.activation import Activation
 from codewhale.tools.catalogue import Allowed, Catalogue
 
-READS = ["read_file", "list_dir", "grep_files", "file_search"]
+READS = ["read_file", "list_dir", "grep_files"]
 WRITES = ["edit_file", "write_file", "apply_patch"]
 TALKS = ["update_plan", "checklist_write", "request_user_input", "tool_search"]
 
