@@ -22,7 +22,7 @@ calls = [
   { tool = "list_dir", arguments = { path = "." } },
   { tool = "read_file", arguments = { path = "main.py" } },
   { tool = "grep_files", arguments = { pattern = "print" } },
-  { tool = "file_search", arguments = { query = "main" } },
+  { tool = "file_search", arguments = { query = "main" }, force = true },
 ]
 [[reply]]
 calls = [
