@@ -1,32 +1,23 @@
-"""An Anthropic Messages answer as model events: the events of a stream, or the whole of an answer that was not streamed.
-
-Calls, usage and the one `Finished` come at the end, in this order. A stream that ends before the model said that it had
-finished is an error whatever came: this dialect always says so.
-"""
-
-from collections.abc import Iterable
+"""An Anthropic Messages answer as model events: the events of a stream, or the whole of an answer that was not streamed."""
 
 import msgspec
 
 from codewhale.domain.errors import ProviderError
 from codewhale.domain.messages import (
-    Finished,
     FinishReason,
     ModelEvent,
     ReasoningDelta,
     ReasoningSealed,
     TextDelta,
-    UsageReported,
 )
 from codewhale.domain.records import Usage
 from codewhale.llm.dialects import anthropic_wire as wire
 from codewhale.llm.dialects.anthropic_encode import DIALECT
-from codewhale.llm.dialects.calls import CallPieces
 from codewhale.llm.dialects.seals import carried
 from codewhale.llm.dialects.texts import Texts
-from codewhale.llm.errors import Endpoint, broken_off, from_event, not_valid
+from codewhale.llm.dialects.told import ToldAnswer
+from codewhale.llm.errors import Endpoint, from_event, not_valid
 
-CHARS_PER_TOKEN = 4
 MAX_THOUGHT = 10 * 1024 * 1024
 
 _FINISH: dict[str, FinishReason] = {
@@ -42,36 +33,15 @@ _EVENT = msgspec.json.Decoder(wire.Event)
 _WHOLE = msgspec.json.Decoder(wire.Whole)
 
 
-class AnthropicDecoder:
+class AnthropicDecoder(ToldAnswer[wire.Event]):
     """One answer. Feed it, then `finish` it once."""
 
     def __init__(self, endpoint: Endpoint, model: str, *, replayed_chars: int = 0) -> None:
-        self.done = False
-        self._endpoint = endpoint
+        super().__init__(_EVENT, endpoint, replayed_chars)
         self._model = model
-        self._replayed = replayed_chars
-        self._calls = CallPieces()
         self._thoughts: dict[int, _Thought] = {}
         self._inputs: dict[int, str] = {}
-        self._reason: FinishReason | None = None
-        self._failure: ProviderError | None = None
         self._counts = wire.Counts()
-
-    @property
-    def settled(self) -> bool:
-        return self._reason is not None
-
-    def feed(self, payloads: Iterable[bytes]) -> list[ModelEvent]:
-        texts = Texts()
-        try:
-            for payload in payloads:
-                if self.done:
-                    break
-                self._event(self._read(payload), payload, texts)
-        except ProviderError as error:
-            self._failure = error
-            self.done = True
-        return texts.finish()
 
     def whole(self, document: bytes) -> list[ModelEvent]:
         document = document.removeprefix(b"\xef\xbb\xbf")
@@ -89,23 +59,11 @@ class AnthropicDecoder:
         self._count(answer.usage)
         return [*texts.finish(), *self.finish()]
 
-    def finish(self) -> list[ModelEvent]:
-        if self._failure is not None:
-            raise self._failure
-        if self._reason is None:
-            raise broken_off(self._endpoint, calls=len(self._calls))
-        reason = "tool_calls" if len(self._calls) and self._reason in ("stop", "unknown") else self._reason
-        events: list[ModelEvent] = list(self._calls.finish(cut_off=reason in ("length", "content_filter")))
-        usage = _usage(self._counts, self._replayed // CHARS_PER_TOKEN)
-        if usage is not None:
-            events.append(UsageReported(usage))
-        return [*events, Finished(reason)]
+    def _used(self) -> Usage | None:
+        return _usage(self._counts, self._replayed)
 
-    def _read(self, payload: bytes) -> wire.Event:
-        try:
-            return _EVENT.decode(payload)
-        except (ValueError, RecursionError) as error:
-            raise not_valid(payload, error, self._endpoint) from error
+    def _with_calls(self, reason: FinishReason) -> FinishReason:
+        return "tool_calls" if reason in ("stop", "unknown") else reason
 
     def _event(self, event: wire.Event, payload: bytes, texts: Texts) -> None:
         index = event.index or 0
