@@ -86,8 +86,8 @@ def _own(paths: Sequence[str], warnings: list[str]) -> Iterator[Document]:
 
 
 def _short(path: str) -> str:
-    home = os.path.expanduser("~")
-    return f"~{path[len(home) :]}" if path.startswith(home + os.sep) else path
+    """The file and its folder: enough to know it by, and the same on every machine."""
+    return "/".join(path.split("/")[-2:])
 
 
 def _within(documents: Sequence[Document], warnings: list[str]) -> list[Document]:

@@ -48,6 +48,8 @@ def test_words_to_a_command(words: list[str], found: tuple[list[str], str | None
         (["exec", "--resume", "a", "--continue", "x"], "--resume and --continue do not go together"),
         (["serve", "--http", "--port", "0"], "error: Port must be > 0\nhint: "),
         (["exec", "--max-turns", "0", "x"], "--max-turns must be at least 1"),
+        (["exec", "--max-cost", "-1", "x"], "--max-cost must be more than nothing, not -1.0"),
+        (["exec", "--max-tokens", "0", "x"], "--max-tokens must be more than nothing, not 0"),
         (["exec"], "error: the prompt is empty\nhint: "),
         (["exec", "  "], "error: the prompt is empty"),
         (["threads"], "error: `codewhale threads` needs one of: list, show, export\nhint: "),

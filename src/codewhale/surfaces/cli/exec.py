@@ -178,3 +178,4 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.max_turns is not None and args.max_turns < 1:
         raise UsageError("--max-turns must be at least 1")
+    _budget(args)
